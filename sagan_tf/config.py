@@ -1,0 +1,317 @@
+"""Every number of an experiment, once: a frozen dataclass of settings and the named presets.
+
+The defaults of `ExperimentConfig` are the paper's 128x128 ImageNet model; a preset is a small
+delta to them with a docstring that gives its source. Layers and models take their own default
+arguments from here, so a number is never written twice.
+"""
+
+import dataclasses
+import functools
+import json
+import math
+
+from sagan_tf.errors import ConfigError
+
+LOSSES = ("hinge", "non_saturating", "least_squares", "wasserstein")
+PRECISIONS = ("float32", "mixed_bfloat16")
+ATTENTION_BLOCKS = ("self_attention", "residual")
+CROPS = ("square", "released")
+_DATASETS = "'bundled', 'tfds:NAME[:VERSION]', 'folder:PATH', 'tfrecord:GLOB' or 'idx:PATH'"
+
+
+def _is_int(value):
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value):
+    return (_is_int(value) or isinstance(value, float)) and math.isfinite(value)
+
+
+def is_resolution(value):
+    """True for a power of two from 16."""
+    return _is_int(value) and value >= 16 and value & (value - 1) == 0
+
+
+def _is_multipliers(value):
+    return isinstance(value, tuple) and bool(value) and all(_is_int(v) and v > 0 for v in value)
+
+
+def _is_dataset(value):
+    if not isinstance(value, str):
+        return False
+    kind, colon, rest = value.partition(":")
+    if kind == "bundled":
+        return not colon
+    return kind in ("tfds", "folder", "tfrecord", "idx") and bool(rest)
+
+
+def _setting(default, help_text, allowed, check, *, resumable=False, optional=False):
+    """A field with its help, what it may be, and whether a run may change it when it resumes."""
+    if optional:
+        allowed, required_check = f"{allowed}, or None", check
+        check = lambda value: value is None or required_check(value)  # noqa: E731 - one expression
+    metadata = {"help": help_text, "allowed": allowed, "check": check, "resumable": resumable}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+_flag = functools.partial(
+    _setting, allowed="True or False", check=lambda value: isinstance(value, bool)
+)
+_count = functools.partial(
+    _setting, allowed="a whole number above 0", check=lambda value: _is_int(value) and value > 0
+)
+_count_or_zero = functools.partial(
+    _setting,
+    allowed="a whole number, 0 or above",
+    check=lambda value: _is_int(value) and value >= 0,
+)
+_rate = functools.partial(
+    _setting, allowed="a number above 0", check=lambda value: _is_number(value) and value > 0
+)
+_fraction = functools.partial(
+    _setting, allowed="a number in [0, 1)", check=lambda value: _is_number(value) and 0 <= value < 1
+)
+_multipliers = functools.partial(
+    _setting,
+    allowed="positive whole numbers separated by commas",
+    check=_is_multipliers,
+    optional=True,
+)
+
+
+def _choice(default, help_text, choices):
+    return _setting(default, help_text, f"one of {', '.join(choices)}", lambda v: v in choices)
+
+
+@dataclasses.dataclass(frozen=True)
+class ExperimentConfig:
+    """The settings of one experiment; the defaults are the paper's ImageNet model.
+
+    "The released code" is the TensorFlow implementation that the paper's authors published.
+    Numbers without a source of their own are the paper's (arXiv:1805.08318, section 5).
+
+    Raises:
+        ConfigError: a field has a value that is not allowed; the error names it.
+    """
+
+    preset: str = _setting(
+        "custom", "name of the preset it started from", "a name", lambda v: isinstance(v, str)
+    )
+
+    # Data.
+    dataset: str = _setting("tfds:imagenet2012", "images to learn", _DATASETS, _is_dataset)
+    split: str = _setting(
+        "train", "split of a TFDS data set", "a split name", lambda v: isinstance(v, str) and v
+    )
+    resolution: int = _setting(
+        128, "height and width of the images", "a power of two from 16", is_resolution
+    )
+    channels: int = _setting(3, "image channels: 1 gray, 3 RGB", "1 or 3", lambda v: v in (1, 3))
+    num_classes: int | None = _count(
+        1000, "number of classes; none trains the unconditional GAN", optional=True
+    )
+    # The released code's ImageNet input neither flips nor augments.
+    random_flip: bool = _flag(False, "mirror half of the images left to right")
+    # "released" is the crop of the released code, for comparable scores: issue and docs say how.
+    crop: str = _choice("square", "how images become square", CROPS)
+    cache_in_memory: bool = _flag(
+        False, "keep decoded images in memory after the first epoch", resumable=True
+    )
+
+    # Networks.
+    base_channels: int = _count(64, "width of the networks at full resolution")
+    generator_channel_multipliers: tuple | None = _multipliers(
+        None, "widths of G, from 4x4 to full resolution, in base_channels; none derives them"
+    )
+    discriminator_channel_multipliers: tuple | None = _multipliers(
+        None, "widths of D, from the first block to the last, in base_channels; none derives them"
+    )
+    latent_dim: int = _count(128, "length of a latent vector")
+    attention_resolution: int | None = _count(
+        32, "height of the feature maps that get attention; none leaves it out", optional=True
+    )
+    attention_block: str = _choice(
+        "self_attention",
+        "what stands in the attention slot (the paper's table 1 compares the two)",
+        ATTENTION_BLOCKS,
+    )
+    # The released code pools keys and values 2x2; the paper's formula has no pooling.
+    attention_pool_size: int = _count(2, "max-pooling of keys and values; 1 is the paper's formula")
+    generator_spectral_norm: bool = _flag(True, "spectral normalization in G")
+    discriminator_spectral_norm: bool = _flag(True, "spectral normalization in D")
+    # Keras's default. The released code has 0.999 for the raw G; here the EMA averages
+    # the statistics once more, so short runs need the faster one.
+    batch_norm_momentum: float = _fraction(0.99, "momentum of batch-norm moving statistics")
+    batch_norm_epsilon: float = _rate(1e-5, "added to batch-norm variances")  # the released code's
+
+    # Optimization. beta_2 is the released code's; the paper's text has 0.9.
+    loss: str = _choice("hinge", "adversarial loss", LOSSES)
+    generator_learning_rate: float = _rate(1e-4, "Adam step size of G (TTUR)")
+    discriminator_learning_rate: float = _rate(4e-4, "Adam step size of D (TTUR)")
+    beta_1: float = _fraction(0.0, "Adam's first moment decay, both networks")
+    beta_2: float = _fraction(0.999, "Adam's second moment decay, both networks")
+    adam_epsilon: float = _rate(1e-8, "Adam's epsilon, both networks")  # the released code's
+    d_steps: int = _count(1, "D updates before each G update")
+    # The paper has no EMA; 0.9999 is BigGAN's (arXiv:1809.11096, section 3).
+    ema_decay: float = _fraction(0.9999, "decay of the averaged generator's weights")
+    global_batch_size: int = _count(256, "images in one D update, over all replicas")
+    train_steps: int = _count(1_000_000, "G updates in the whole run", resumable=True)
+    precision: str = _choice("float32", "Keras dtype policy", PRECISIONS)
+    seed: int = _count_or_zero(0, "all randomness follows from it")
+
+    # Running.
+    steps_per_loop: int = _count(
+        10, "training steps in one call of the compiled loop", resumable=True
+    )
+    log_every: int = _count(100, "steps between lines of metrics", resumable=True)
+    sample_every: int = _count(1000, "steps between sample grids", resumable=True)
+    checkpoint_every: int = _count(1000, "steps between checkpoints", resumable=True)
+    keep_checkpoints: int = _count(3, "newest checkpoints to keep", resumable=True)
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, list):
+                value = tuple(value)
+                object.__setattr__(self, field.name, value)
+            if not field.metadata["check"](value):
+                raise ConfigError(field.name, value, field.metadata["allowed"])
+        self._check_together()
+
+    def _check_together(self):
+        check_attention_resolution(self.attention_resolution, self.resolution)
+        blocks = int(math.log2(self.resolution)) - 2
+        for name in ("generator_channel_multipliers", "discriminator_channel_multipliers"):
+            multipliers = getattr(self, name)
+            if multipliers is not None and len(multipliers) != blocks + 1:
+                raise ConfigError(name, multipliers, f"{blocks + 1} numbers at {self.resolution}")
+
+    def replace(self, **changes):
+        """A copy with some fields changed.
+
+        Raises:
+            ConfigError: a name is not a field, or a value is not allowed.
+        """
+        for name, value in changes.items():
+            if name not in FIELDS:
+                raise ConfigError(name, value, f"left out: the fields are {', '.join(FIELDS)}")
+        return dataclasses.replace(self, **changes)
+
+    def to_json(self):
+        """The settings as JSON text; `from_json` reads it back."""
+        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text):
+        """The settings from what `to_json` wrote.
+
+        Raises:
+            ConfigError: the text is not JSON, or names a field that does not exist.
+        """
+        try:
+            values = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ConfigError("config.json", text[:40], "JSON text") from error
+        if not isinstance(values, dict):
+            raise ConfigError("config.json", text[:40], "a JSON object")
+        return cls().replace(**values)
+
+
+FIELDS = {field.name: field for field in dataclasses.fields(ExperimentConfig)}
+DEFAULTS = ExperimentConfig
+
+
+def attention_resolutions(resolution):
+    """Sizes of feature map that both networks have at `resolution`: 8 up to half of it."""
+    return tuple(2**k for k in range(3, int(math.log2(resolution))))
+
+
+def check_attention_resolution(attention_resolution, resolution):
+    """Raises ConfigError unless attention at this size is possible in both networks."""
+    allowed = attention_resolutions(resolution)
+    if attention_resolution is not None and attention_resolution not in allowed:
+        sizes = ", ".join(map(str, allowed))
+        raise ConfigError(
+            "attention_resolution",
+            attention_resolution,
+            f"None or a feature map's size at resolution {resolution}: {sizes}",
+        )
+
+
+def imagenet_128():
+    """The paper's model (section 5): ImageNet at 128x128, attention at 32x32, a million steps.
+
+    Paper: Inception Score 52.52, FID 18.65. Not reproduced here (needs weeks of accelerators).
+    """
+    return ExperimentConfig(preset="imagenet_128")
+
+
+def cifar10_32():
+    """CIFAR-10 at 32x32: constant widths as SNGAN's CIFAR networks (arXiv:1802.05957, table 4)."""
+    return ExperimentConfig(
+        preset="cifar10_32",
+        dataset="tfds:cifar10",
+        resolution=32,
+        num_classes=10,
+        random_flip=True,
+        cache_in_memory=True,
+        generator_channel_multipliers=(4, 4, 4, 4),
+        discriminator_channel_multipliers=(2, 2, 2, 2),
+        attention_resolution=16,
+        ema_decay=0.9999,
+        global_batch_size=64,
+        train_steps=100_000,
+    )
+
+
+def celeb_a_64():
+    """CelebA at 64x64 without classes: the unconditional GAN, attention at 32x32."""
+    return ExperimentConfig(
+        preset="celeb_a_64",
+        dataset="tfds:celeb_a",
+        resolution=64,
+        num_classes=None,
+        random_flip=True,
+        ema_decay=0.9999,
+        global_batch_size=64,
+        train_steps=200_000,
+    )
+
+
+def fashion_mnist_32():
+    """The default: 10,000 bundled Fashion-MNIST images, at most 15 minutes on two CPU cores."""
+    return ExperimentConfig(
+        preset="fashion_mnist_32",
+        dataset="bundled",
+        resolution=32,
+        channels=1,
+        num_classes=10,
+        base_channels=32,
+        attention_resolution=16,
+        ema_decay=0.999,
+        global_batch_size=64,
+        train_steps=2500,
+        sample_every=250,
+        checkpoint_every=250,
+        log_every=25,
+    )
+
+
+DEFAULT_PRESET = "fashion_mnist_32"
+_PRESETS = {f.__name__: f for f in (fashion_mnist_32, cifar10_32, celeb_a_64, imagenet_128)}
+
+
+def names():
+    """Names of the presets."""
+    return tuple(_PRESETS)
+
+
+def get(name):
+    """The preset of that name.
+
+    Raises:
+        ConfigError: there is no preset of that name.
+    """
+    if name not in _PRESETS:
+        raise ConfigError("preset", name, f"one of {', '.join(_PRESETS)}")
+    return _PRESETS[name]()

@@ -1,0 +1,29 @@
+"""Errors that are the user's to mend: one clear line each, exit code 2 from a command."""
+
+
+class UserError(ValueError):
+    """A mistake in what the user asked for. Its message is one line that says what is allowed."""
+
+
+class ConfigError(UserError):
+    """A configuration field has a value that is not allowed.
+
+    Args:
+        field: name of the field, argument or flag.
+        value: the value that was given.
+        allowed: what would have been accepted, in words.
+    """
+
+    def __init__(self, field, value, allowed):
+        super().__init__(f"{field}={value!r} is not allowed; {field} must be {allowed}")
+        self.field = field
+        self.value = value
+        self.allowed = allowed
+
+
+class DataError(UserError):
+    """The images or labels cannot be used for training as they are."""
+
+
+class RunDirectoryError(UserError):
+    """A run directory cannot be written, is not one of ours, or holds a different run."""

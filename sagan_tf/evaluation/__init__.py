@@ -1,0 +1,1 @@
+"""Scores of generated images, from features to published numbers."""
