@@ -1,0 +1,57 @@
+"""Where images come from: `open_source` turns the `dataset` setting into a source."""
+
+from __future__ import annotations
+
+import os
+
+from sagan_tf.data import idx
+from sagan_tf.data.arrays import ArraySource
+from sagan_tf.errors import ConfigError
+
+FASHION_MNIST_CLASSES = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
+_BUNDLED_DIRECTORY = os.path.join(os.path.dirname(__file__), "bundled")
+_IDX_PREFIXES = {"train": "train", "test": "t10k"}
+
+
+def open_source(config, data_dir=None):
+    """Opens the images that `config.dataset` names.
+
+    Args:
+        config: ExperimentConfig.
+        data_dir: where TFDS keeps its data sets, local or `gs://`; None is TFDS's default.
+
+    Returns:
+        A source, with `num_examples` and `class_names`, for `pipeline.training_batches`.
+
+    Raises:
+        DataError: nothing usable is there; the message has the path it looked for.
+        ConfigError: a setting does not fit the source.
+    """
+    kind, _, rest = config.dataset.partition(":")
+    return _OPENERS[kind](rest, config, data_dir)
+
+
+def _open_bundled(_, config, data_dir):
+    images, labels = idx.read_directory(_BUNDLED_DIRECTORY, _IDX_PREFIXES["test"])
+    return ArraySource.from_small_images(images, labels, FASHION_MNIST_CLASSES, config)
+
+
+def _open_idx(path, config, data_dir):
+    if config.split not in _IDX_PREFIXES:
+        raise ConfigError("split", config.split, "train or test for an IDX directory")
+    images, labels = idx.read_directory(path, _IDX_PREFIXES[config.split])
+    return ArraySource.from_small_images(images, labels, None, config)
+
+
+_OPENERS = {"bundled": _open_bundled, "idx": _open_idx}
