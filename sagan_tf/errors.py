@@ -25,5 +25,9 @@ class DataError(UserError):
     """The images or labels cannot be used for training as they are."""
 
 
+class EvaluationError(UserError):
+    """Scores cannot be computed from these images, features, networks or statistics."""
+
+
 class RunDirectoryError(UserError):
     """A run directory cannot be written, is not one of ours, or holds a different run."""
