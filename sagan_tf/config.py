@@ -169,13 +169,12 @@ class ExperimentConfig:
     keep_checkpoints: int = _count(3, "newest checkpoints to keep", resumable=True)
 
     def __post_init__(self):
-        for field in dataclasses.fields(self):
+        for field in FIELDS.values():
             value = getattr(self, field.name)
             if isinstance(value, list):
                 value = tuple(value)
                 object.__setattr__(self, field.name, value)
-            if not field.metadata["check"](value):
-                raise ConfigError(field.name, value, field.metadata["allowed"])
+            check_field(field.name, value)
         self._check_together()
 
     def _check_together(self):
@@ -219,6 +218,13 @@ class ExperimentConfig:
 
 FIELDS = {field.name: field for field in dataclasses.fields(ExperimentConfig)}
 DEFAULTS = ExperimentConfig
+
+
+def check_field(name, value):
+    """Raises ConfigError unless the field of that name may have this value."""
+    metadata = FIELDS[name].metadata
+    if not metadata["check"](value):
+        raise ConfigError(name, value, metadata["allowed"])
 
 
 def attention_resolutions(resolution):

@@ -1,0 +1,174 @@
+"""Convolution, dense and embedding layers whose kernels are divided by their spectral norm.
+
+Spectral normalization (Miyato et al., arXiv:1802.05957; SAGAN section 4.1) bounds the largest
+singular value of every linear map. Here it is a reparametrization: the raw kernel is what the
+optimizer moves, the forward pass uses `kernel / sigma`, and the gradient flows through `sigma`.
+"""
+
+import keras
+import tensorflow as tf
+
+from sagan_tf.keras_compat import NO_AUTOCAST
+
+_KERNEL_NAMES = ("kernel", "embeddings")
+
+
+def power_iteration(matrix, u):
+    """One step of power iteration: the next `u` and the estimate of the largest singular value.
+
+    The gradient of `sigma` treats both singular vectors as constants, as Miyato et al.'s
+    equation 9 does.
+
+    Args:
+        matrix: float32 (rows, columns).
+        u: float32 (columns,), the current right singular vector; its length does not matter.
+
+    Returns:
+        The next `u`, (columns,), of length 1 (unchanged where `matrix` maps it to 0), and the
+        scalar `sigma`.
+    """
+    fixed = tf.stop_gradient(matrix)
+    v = _unit(tf.linalg.matvec(fixed, u))
+    next_u = _unit(tf.linalg.matvec(fixed, v, transpose_a=True))
+    sigma = tf.reduce_sum(tf.linalg.matvec(matrix, v, transpose_a=True) * next_u)
+    return tf.where(sigma > 0.0, next_u, u), sigma
+
+
+def _unit(vector):
+    return tf.math.divide_no_nan(vector, tf.norm(vector))
+
+
+class SpectralNormalized:
+    """Mixin for a Keras layer with a kernel: adds `u` and divides the kernel by its norm.
+
+    The kernel is seen as a matrix of shape (everything else, last axis). Each call makes one
+    power iteration from the stored `u`; only `training=True` stores the result. So all calls
+    between two updates of the kernel use the same numbers, whatever their order. `u` and `sigma`
+    stay float32 under every precision policy.
+    """
+
+    def build(self, input_shape):
+        """Creates the kernel of the Keras layer, and `u` beside it."""
+        super().build(input_shape)
+        self.u = self.add_weight(
+            name="u",
+            shape=(self.raw_kernel.shape[-1],),
+            dtype="float32",
+            initializer=keras.initializers.RandomNormal(stddev=1.0),
+            trainable=False,
+            **NO_AUTOCAST,
+        )
+
+    def add_weight(self, *args, **kwargs):
+        """Keras's `add_weight`, with kernels left in float32 by mixed precision."""
+        name = args[0] if args and isinstance(args[0], str) else kwargs.get("name")
+        if name in _KERNEL_NAMES:
+            kwargs.update(NO_AUTOCAST)
+        return super().add_weight(*args, **kwargs)
+
+    @property
+    def raw_kernel(self):
+        """The trainable weight, before normalization."""
+        return self.kernel
+
+    def _matrix(self):
+        kernel = tf.convert_to_tensor(self.raw_kernel)
+        return tf.reshape(kernel, (-1, kernel.shape[-1]))  # (everything else, last axis)
+
+    def sigma(self):
+        """The spectral norm that the next call will divide by: a float32 scalar."""
+        return power_iteration(self._matrix(), tf.convert_to_tensor(self.u))[1]
+
+    def normalized_kernel(self, training=False):
+        """`kernel / sigma`, float32, in the kernel's shape; zeros for a kernel of zeros.
+
+        Args:
+            training: whether to store the power iteration's `u`.
+        """
+        matrix = self._matrix()
+        next_u, sigma = power_iteration(matrix, tf.convert_to_tensor(self.u))
+        if training:
+            self.u.assign(next_u)
+        return tf.reshape(tf.math.divide_no_nan(matrix, sigma), self.raw_kernel.shape)
+
+    def save_own_variables(self, store):
+        """Saves all weights; Keras's convolution and dense layers would leave out `u`."""
+        keras.layers.Layer.save_own_variables(self, store)
+
+    def load_own_variables(self, store):
+        """Loads all weights that `save_own_variables` saved."""
+        keras.layers.Layer.load_own_variables(self, store)
+
+    def _finish(self, outputs):
+        if self.use_bias:
+            outputs = tf.nn.bias_add(outputs, tf.cast(self.bias, outputs.dtype))
+        return outputs if self.activation is None else self.activation(outputs)
+
+
+@keras.saving.register_keras_serializable(package="sagan_tf")
+class SpectralConv2D(SpectralNormalized, keras.layers.Conv2D):
+    """`keras.layers.Conv2D` with a spectrally normalized kernel, for NHWC images.
+
+    The kernel (kh, kw, in, out) is normalized as the matrix (kh*kw*in, out), as in SAGAN's
+    released code.
+
+    Args:
+        Those of `keras.layers.Conv2D`.
+
+    Input shape: (b, h, w, in). Output shape: (b, h', w', filters).
+
+    Example:
+        >>> layer = SpectralConv2D(64, 3, padding="same")
+        >>> layer(images, training=True).shape
+        (8, 32, 32, 64)
+
+    Reference: Miyato et al., arXiv:1802.05957, algorithm 1.
+    """
+
+    def call(self, inputs, training=False):
+        """Convolves with the normalized kernel; `training=True` also stores the next `u`."""
+        kernel = tf.cast(self.normalized_kernel(training), inputs.dtype)
+        return self._finish(self.convolution_op(inputs, kernel))
+
+
+@keras.saving.register_keras_serializable(package="sagan_tf")
+class SpectralDense(SpectralNormalized, keras.layers.Dense):
+    """`keras.layers.Dense` with a spectrally normalized kernel.
+
+    Args:
+        Those of `keras.layers.Dense`.
+
+    Input shape: (b, in). Output shape: (b, units).
+
+    Reference: Miyato et al., arXiv:1802.05957, algorithm 1.
+    """
+
+    def call(self, inputs, training=False):
+        """Multiplies by the normalized kernel; `training=True` also stores the next `u`."""
+        kernel = tf.cast(self.normalized_kernel(training), inputs.dtype)
+        return self._finish(tf.linalg.matmul(inputs, kernel))
+
+
+@keras.saving.register_keras_serializable(package="sagan_tf")
+class SpectralEmbedding(SpectralNormalized, keras.layers.Embedding):
+    """`keras.layers.Embedding` whose (input_dim, output_dim) matrix is spectrally normalized.
+
+    The projection discriminator's class embedding (Miyato & Koyama, arXiv:1802.05637).
+
+    Args:
+        Those of `keras.layers.Embedding`.
+
+    Input shape: integers (b,). Output shape: (b, output_dim), in the compute dtype.
+
+    Reference: Miyato et al., arXiv:1802.05957, algorithm 1.
+    """
+
+    @property
+    def raw_kernel(self):
+        """The trainable weight, before normalization."""
+        return self.embeddings
+
+    def call(self, inputs, training=False):
+        """Looks up rows of the normalized matrix; `training=True` also stores the next `u`."""
+        embeddings = self.normalized_kernel(training)
+        return tf.cast(tf.gather(embeddings, inputs), self.compute_dtype)

@@ -1,0 +1,144 @@
+"""The projection discriminator of SAGAN."""
+
+import keras
+import tensorflow as tf
+
+from sagan_tf.config import DEFAULTS
+from sagan_tf.errors import ConfigError
+from sagan_tf.layers.plain import dense, embedding
+from sagan_tf.layers.residual_blocks import DiscriminatorBlock
+from sagan_tf.models import architecture
+
+
+@keras.saving.register_keras_serializable(package="sagan_tf")
+class Discriminator(architecture.Network):
+    """Scores images as real or not (SAGAN section 4; the released code's ResNet).
+
+    Residual blocks that halve the resolution to 4x4, self-attention after the block that reaches
+    `attention_resolution`, a last block without pooling, relu, sum over space, a spectral dense
+    layer, plus the projection on a class embedding (Miyato & Koyama, arXiv:1802.05637).
+
+    Args:
+        resolution: height and width of the images, a power of two from 16.
+        num_classes: number of classes; None for no projection.
+        base_channels: width of the first block.
+        attention_resolution: size of the feature map that gets attention; None for none.
+        channels: 1 for gray, 3 for RGB.
+        channel_multipliers: widths of the blocks in `base_channels`; None derives them: at 128,
+            (1, 2, 4, 8, 16, 16).
+        attention_block: "self_attention", or "residual" for a block of the same size.
+        attention_pool_size: see `SelfAttention2D`.
+        spectral_norm: whether every linear map is spectrally normalized.
+        **kwargs: those of `keras.Model`; `dtype="mixed_bfloat16"` for mixed precision.
+
+    Input shapes: images (b, resolution, resolution, channels) in [-1, 1]; integer labels (b,).
+    Output shape: float32 logits (b,).
+
+    Raises:
+        ConfigError: an argument has a value that is not allowed.
+    """
+
+    def __init__(
+        self,
+        resolution=DEFAULTS.resolution,
+        num_classes=DEFAULTS.num_classes,
+        base_channels=DEFAULTS.base_channels,
+        attention_resolution=DEFAULTS.attention_resolution,
+        channels=DEFAULTS.channels,
+        channel_multipliers=None,
+        attention_block=DEFAULTS.attention_block,
+        attention_pool_size=DEFAULTS.attention_pool_size,
+        spectral_norm=DEFAULTS.discriminator_spectral_norm,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        architecture.check_architecture(
+            resolution, num_classes, base_channels, channels, attention_resolution
+        )
+        self.resolution = resolution
+        self.num_classes = num_classes
+        self.base_channels = base_channels
+        self.attention_resolution = attention_resolution
+        self.channels = channels
+        self.channel_multipliers = architecture.check_multipliers(
+            channel_multipliers, architecture.discriminator_multipliers(resolution)
+        )
+        self.attention_block = attention_block
+        self.attention_pool_size = attention_pool_size
+        self.spectral_norm = spectral_norm
+        self._make_layers()
+        self.built = True
+
+    def _make_layers(self):
+        policy = self.dtype_policy
+        widths = [m * self.base_channels for m in self.channel_multipliers]
+        self.blocks = []
+        self.attention = None
+        shape = (None, self.resolution, self.resolution, self.channels)
+        for index, width in enumerate(widths):
+            last = index == len(widths) - 1
+            block = DiscriminatorBlock(
+                width,
+                downsample=not last,
+                preactivation=index > 0,
+                spectral_norm=self.spectral_norm,
+                dtype=policy,
+                name=f"block{index + 1}",
+            )
+            block.build(shape)
+            self.blocks.append(block)
+            if last:
+                break
+            shape = (None, shape[1] // 2, shape[2] // 2, width)
+            if shape[1] == self.attention_resolution:
+                self.attention = architecture.attention_slot(
+                    self.attention_block,
+                    width,
+                    self.attention_pool_size,
+                    self.spectral_norm,
+                    dtype=policy,
+                    name="attention",
+                )
+                self.attention.build(shape)
+        self.dense = dense(1, self.spectral_norm, dtype=policy, name="dense")
+        self.dense.build((None, widths[-1]))
+        self.embedding = None
+        if self.num_classes is not None:
+            self.embedding = embedding(
+                self.num_classes, widths[-1], self.spectral_norm, dtype=policy, name="embedding"
+            )
+            self.embedding.build((None,))
+
+    def call(self, images, labels=None, training=False):
+        """Scores the images; `training=True` lets spectral normalization move."""
+        if self.embedding is not None and labels is None:
+            raise ConfigError("labels", None, "given: this discriminator is class-conditional")
+        hidden = tf.cast(images, self.compute_dtype)
+        for block in self.blocks:
+            hidden = block(hidden)
+            if self._attends_after(block, hidden):
+                hidden = self.attention(hidden)
+        features = tf.reduce_sum(tf.nn.relu(hidden), axis=(1, 2))  # (b, c)
+        logits = tf.cast(self.dense(features)[:, 0], tf.float32)
+        if self.embedding is not None:
+            projection = features * self.embedding(labels)
+            logits += tf.reduce_sum(tf.cast(projection, tf.float32), axis=1)
+        return logits
+
+    def _attends_after(self, block, hidden):
+        return block.downsample and hidden.shape[1] == self.attention_resolution
+
+    def get_config(self):
+        """Arguments that build this discriminator again."""
+        return {
+            **super().get_config(),
+            "resolution": self.resolution,
+            "num_classes": self.num_classes,
+            "base_channels": self.base_channels,
+            "attention_resolution": self.attention_resolution,
+            "channels": self.channels,
+            "channel_multipliers": self.channel_multipliers,
+            "attention_block": self.attention_block,
+            "attention_pool_size": self.attention_pool_size,
+            "spectral_norm": self.spectral_norm,
+        }

@@ -1,0 +1,178 @@
+"""The generator of SAGAN."""
+
+import keras
+import tensorflow as tf
+
+from sagan_tf.config import DEFAULTS
+from sagan_tf.errors import ConfigError
+from sagan_tf.layers.conditional_batch_norm import ConditionalBatchNormalization
+from sagan_tf.layers.plain import conv2d, dense
+from sagan_tf.layers.residual_blocks import GeneratorBlock
+from sagan_tf.models import architecture
+
+
+@keras.saving.register_keras_serializable(package="sagan_tf")
+class Generator(architecture.Network):
+    """Draws images from latents and labels (SAGAN section 4; the released code's ResNet).
+
+    A spectral dense layer to 4x4, residual blocks that double the resolution with conditional
+    batch normalization, self-attention after the block that reaches `attention_resolution`,
+    batch norm, relu, a 3x3 convolution, tanh.
+
+    Args:
+        resolution: height and width of the images, a power of two from 16.
+        num_classes: number of classes; None for the unconditional generator.
+        base_channels: width at full resolution.
+        attention_resolution: size of the feature map that gets attention; None for none.
+        latent_dim: length of a latent vector.
+        channels: 1 for gray, 3 for RGB.
+        channel_multipliers: widths from 4x4 to `resolution` in `base_channels`; None derives
+            them: at 128, (16, 16, 8, 4, 2, 1).
+        attention_block: "self_attention", or "residual" for a block of the same size.
+        attention_pool_size: see `SelfAttention2D`.
+        spectral_norm: whether every linear map is spectrally normalized.
+        batch_norm_momentum, batch_norm_epsilon: see `ConditionalBatchNormalization`.
+        **kwargs: those of `keras.Model`; `dtype="mixed_bfloat16"` for mixed precision.
+
+    Input shapes: latents (b, latent_dim), and integer labels (b,).
+    Output shape: float32 images (b, resolution, resolution, channels) in [-1, 1].
+
+    Raises:
+        ConfigError: an argument has a value that is not allowed.
+    """
+
+    def __init__(
+        self,
+        resolution=DEFAULTS.resolution,
+        num_classes=DEFAULTS.num_classes,
+        base_channels=DEFAULTS.base_channels,
+        attention_resolution=DEFAULTS.attention_resolution,
+        latent_dim=DEFAULTS.latent_dim,
+        channels=DEFAULTS.channels,
+        channel_multipliers=None,
+        attention_block=DEFAULTS.attention_block,
+        attention_pool_size=DEFAULTS.attention_pool_size,
+        spectral_norm=DEFAULTS.generator_spectral_norm,
+        batch_norm_momentum=DEFAULTS.batch_norm_momentum,
+        batch_norm_epsilon=DEFAULTS.batch_norm_epsilon,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        architecture.check_architecture(
+            resolution, num_classes, base_channels, channels, attention_resolution
+        )
+        self.resolution = resolution
+        self.num_classes = num_classes
+        self.base_channels = base_channels
+        self.attention_resolution = attention_resolution
+        self.latent_dim = latent_dim
+        self.channels = channels
+        self.channel_multipliers = architecture.check_multipliers(
+            channel_multipliers, architecture.generator_multipliers(resolution)
+        )
+        self.attention_block = attention_block
+        self.attention_pool_size = attention_pool_size
+        self.spectral_norm = spectral_norm
+        self.batch_norm_momentum = batch_norm_momentum
+        self.batch_norm_epsilon = batch_norm_epsilon
+        self._make_layers()
+        self.built = True
+
+    def _make_layers(self):
+        policy = self.dtype_policy
+        first, *widths = [m * self.base_channels for m in self.channel_multipliers]
+        self.dense = dense(4 * 4 * first, self.spectral_norm, dtype=policy, name="dense")
+        self.dense.build((None, self.latent_dim))
+        norm_arguments = {
+            "num_classes": self.num_classes,
+            "batch_norm_momentum": self.batch_norm_momentum,
+            "batch_norm_epsilon": self.batch_norm_epsilon,
+        }
+        self.blocks = []
+        self.attention = None
+        shape = (None, 4, 4, first)
+        for index, width in enumerate(widths):
+            block = GeneratorBlock(
+                width,
+                spectral_norm=self.spectral_norm,
+                dtype=policy,
+                name=f"block{index + 1}",
+                **norm_arguments,
+            )
+            block.build(shape)
+            self.blocks.append(block)
+            shape = (None, 2 * shape[1], 2 * shape[2], width)
+            if shape[1] == self.attention_resolution:
+                self.attention = architecture.attention_slot(
+                    self.attention_block,
+                    width,
+                    self.attention_pool_size,
+                    self.spectral_norm,
+                    dtype=policy,
+                    name="attention",
+                )
+                self.attention.build(shape)
+        self.norm = ConditionalBatchNormalization(
+            None, self.batch_norm_momentum, self.batch_norm_epsilon, dtype=policy, name="norm"
+        )
+        self.norm.build(shape)
+        self.to_image = conv2d(self.channels, 3, self.spectral_norm, dtype=policy, name="to_image")
+        self.to_image.build(shape)
+
+    def call(self, latents, labels=None, training=False):
+        """Draws the images; `training=True` uses the batch's moments and moves statistics."""
+        hidden, labels = self._start(latents, labels)
+        for block in self.blocks:
+            hidden = block(hidden, labels)
+            if self._attends_after(hidden):
+                hidden = self.attention(hidden)
+        hidden = tf.nn.relu(self.norm(hidden))
+        return tf.tanh(tf.cast(self.to_image(hidden), tf.float32))
+
+    def attention_maps(self, latents, labels=None):
+        """Where each position looks: float32 (b, h, w, keys_h, keys_w), 1 over the keys.
+
+        Args:
+            latents: float32 (b, latent_dim).
+            labels: int (b,); ignored by an unconditional generator.
+
+        Raises:
+            ConfigError: this generator has no self-attention.
+        """
+        if self.attention is None or self.attention_block != "self_attention":
+            raise ConfigError("attention_block", None, "self_attention to have attention maps")
+        hidden, labels = self._start(latents, labels)
+        for block in self.blocks:
+            hidden = block(hidden, labels)
+            if self._attends_after(hidden):
+                return self.attention(hidden, return_attention_map=True)[1]
+        raise AssertionError("the attention slot was built but not reached")
+
+    def _start(self, latents, labels):
+        if self.num_classes is None:
+            labels = None
+        elif labels is None:
+            raise ConfigError("labels", None, "given: this generator is class-conditional")
+        hidden = self.dense(latents)  # (b, 16*c)
+        return tf.reshape(hidden, (-1, 4, 4, hidden.shape[-1] // 16)), labels
+
+    def _attends_after(self, hidden):
+        return self.attention is not None and hidden.shape[1] == self.attention_resolution
+
+    def get_config(self):
+        """Arguments that build this generator again."""
+        return {
+            **super().get_config(),
+            "resolution": self.resolution,
+            "num_classes": self.num_classes,
+            "base_channels": self.base_channels,
+            "attention_resolution": self.attention_resolution,
+            "latent_dim": self.latent_dim,
+            "channels": self.channels,
+            "channel_multipliers": self.channel_multipliers,
+            "attention_block": self.attention_block,
+            "attention_pool_size": self.attention_pool_size,
+            "spectral_norm": self.spectral_norm,
+            "batch_norm_momentum": self.batch_norm_momentum,
+            "batch_norm_epsilon": self.batch_norm_epsilon,
+        }

@@ -1,0 +1,94 @@
+"""Latents and labels as pure functions of a seed, a step and a place in the global batch."""
+
+import numpy as np
+import tensorflow as tf
+
+from sagan_tf.errors import ConfigError
+from sagan_tf.models import inputs
+
+
+def fold_in(seed, *numbers):
+    """A new seed, int32 (2,), from `seed` and some integers; the same in, the same out."""
+    for number in numbers:
+        seed = tf.random.experimental.stateless_fold_in(seed, tf.cast(number, tf.int64))
+    return seed
+
+
+def root_seed(seed):
+    """The seed, int32 (2,), that everything drawn for the user's `seed` starts from."""
+    return tf.constant([0, seed % 2**31], tf.int32)
+
+
+def training_inputs(seed, batch_size, latent_dim, num_classes):
+    """Latents and labels of this replica's part of a global batch.
+
+    Every replica draws the global batch and takes its own rows, so that a run does not depend
+    on the number of replicas and no two replicas see the same latents.
+
+    Args:
+        seed: int32 (2,), for this update.
+        batch_size: rows of this replica, equal on all replicas.
+        latent_dim: length of a latent.
+        num_classes: classes to draw labels from; None draws zeros.
+
+    Returns:
+        latents float32 (batch_size, latent_dim), standard normal; labels int32 (batch_size,),
+        uniform.
+    """
+    context = tf.distribute.get_replica_context()
+    global_batch_size = batch_size * context.num_replicas_in_sync
+    first = batch_size * context.replica_id_in_sync_group
+    latents = tf.random.stateless_normal((global_batch_size, latent_dim), fold_in(seed, 0))
+    labels = random_labels(fold_in(seed, 1), global_batch_size, num_classes)
+    return (
+        tf.slice(latents, (first, 0), (batch_size, latent_dim)),
+        tf.slice(labels, (first,), (batch_size,)),
+    )
+
+
+def random_labels(seed, count, num_classes):
+    """int32 (count,), uniform in [0, num_classes); zeros if `num_classes` is None."""
+    return tf.random.stateless_uniform((count,), seed, 0, num_classes or 1, tf.int32)
+
+
+def latents(seed, count, latent_dim, truncation=1.0):
+    """Latents for sampling: float32 (count, latent_dim), normal, of deviation `truncation`.
+
+    Scaling trades variety for quality as BigGAN's truncation trick does (arXiv:1809.11096,
+    section 3.1, which resamples the tails instead); 1.0 is what training draws.
+
+    Args:
+        seed: int.
+        count: number of rows.
+        latent_dim: length of a latent.
+        truncation: in (0, 1].
+
+    Raises:
+        ConfigError: `truncation` is not in (0, 1].
+    """
+    if not 0.0 < truncation <= 1.0:
+        raise ConfigError("truncation", truncation, "in (0, 1]")
+    return truncation * tf.random.stateless_normal((count, latent_dim), root_seed(seed))
+
+
+def to_uint8(images):
+    """Float images in [-1, 1] as uint8, rounded."""
+    return tf.cast(tf.round((tf.clip_by_value(images, -1.0, 1.0) + 1.0) * 127.5), tf.uint8)
+
+
+def draw_images(generator, labels, num_images, seed, truncation, batch_size):
+    """Draws uint8 images (n, h, w, c) from a generator; `SAGAN.generate` says how."""
+    if generator.num_classes is None:
+        if not num_images or num_images < 1:
+            raise ConfigError("num_images", num_images, "above 0 for an unconditional model")
+        labels = np.zeros(num_images, np.int32)
+    elif labels is None:
+        raise ConfigError("labels", None, "one class an image: the model is conditional")
+    else:
+        labels = np.asarray(labels)
+        inputs.check_labels(labels, generator.num_classes)
+    drawn = latents(seed, len(labels), generator.latent_dim, truncation)
+    starts = range(0, len(labels), batch_size)
+    parts = [slice(start, start + batch_size) for start in starts]
+    images = [to_uint8(generator(drawn[part], labels[part].astype(np.int32))) for part in parts]
+    return np.concatenate([part.numpy() for part in images])
