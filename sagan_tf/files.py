@@ -1,0 +1,25 @@
+"""Files that appear whole or not at all, on any path that `tf.io.gfile` knows."""
+
+import os
+
+import tensorflow as tf
+
+
+def write_whole(path, contents):
+    """Writes bytes or text beside `path`, then renames: a reader never sees half a file."""
+    path = os.fspath(path)
+    beside = f"{path}.tmp-{os.getpid()}"
+    mode = "wb" if isinstance(contents, bytes) else "w"
+    try:
+        with tf.io.gfile.GFile(beside, mode) as file:
+            file.write(contents)
+        tf.io.gfile.rename(beside, path, overwrite=True)
+    finally:
+        if tf.io.gfile.exists(beside):
+            tf.io.gfile.remove(beside)
+
+
+def read_text(path):
+    """The text of a file."""
+    with tf.io.gfile.GFile(os.fspath(path), "r") as file:
+        return file.read()

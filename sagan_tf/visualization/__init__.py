@@ -1,0 +1,1 @@
+"""Pictures of what a model draws and where it looks."""
