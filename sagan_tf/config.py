@@ -5,6 +5,8 @@ delta to them with a docstring that gives its source. Layers and models take the
 arguments from here, so a number is never written twice.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import functools
 import json
@@ -16,6 +18,7 @@ LOSSES = ("hinge", "non_saturating", "least_squares", "wasserstein")
 PRECISIONS = ("float32", "mixed_bfloat16")
 ATTENTION_BLOCKS = ("self_attention", "residual")
 CROPS = ("square", "released")
+BACKGROUNDS = {"white": 255, "gray": 128, "black": 0}  # gray values
 _DATASETS = "'bundled', 'tfds:NAME[:VERSION]', 'folder:PATH', 'tfrecord:GLOB' or 'idx:PATH'"
 
 
@@ -114,9 +117,12 @@ class ExperimentConfig:
     random_flip: bool = _flag(False, "mirror half of the images left to right")
     # "released" is the crop of the released code, for comparable scores: issue and docs say how.
     crop: str = _choice("square", "how images become square", CROPS)
+    background: str = _choice("white", "what shows through transparent pixels", tuple(BACKGROUNDS))
     cache_in_memory: bool = _flag(
-        False, "keep decoded images in memory after the first epoch", resumable=True
+        False, "decode all images once, at the start, and keep them in memory", resumable=True
     )
+    # Only TFDS and TFRecords need it: other sources are shuffled whole.
+    shuffle_buffer: int = _count(10_000, "records of a sequential source to shuffle at a time")
 
     # Networks.
     base_channels: int = _count(64, "width of the networks at full resolution")
