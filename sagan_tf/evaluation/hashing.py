@@ -1,0 +1,35 @@
+"""SHA-256 of files, directories and settings: what a score was computed from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+
+import tensorflow as tf
+
+_CHUNK = 2**20
+
+
+def file_sha256(path):
+    """SHA-256 of a file's content, in hexadecimal."""
+    digest = hashlib.sha256()
+    with tf.io.gfile.GFile(path, "rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def directory_sha256(path):
+    """SHA-256 of the sorted lines `<relative path> <file's SHA-256>` of all files in it."""
+    lines = []
+    for directory, _, names in tf.io.gfile.walk(path):
+        for name in names:
+            file = os.path.join(directory, name)
+            lines.append(f"{os.path.relpath(file, path)} {file_sha256(file)}\n")
+    return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
+
+
+def settings_sha256(settings):
+    """SHA-256 of a dict of JSON values, whatever the order of its keys."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
