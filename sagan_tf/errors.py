@@ -31,3 +31,7 @@ class EvaluationError(UserError):
 
 class RunDirectoryError(UserError):
     """A run directory cannot be written, is not one of ours, or holds a different run."""
+
+
+class TrainingError(UserError):
+    """Training cannot go on with these settings: losses are no longer finite."""

@@ -8,9 +8,12 @@ IS_KERAS_3 = int(keras.__version__.split(".")[0]) >= 3
 NO_AUTOCAST = {"autocast": False} if IS_KERAS_3 else {"experimental_autocast": False}
 
 
-def flatten_layers(model):
-    """Every layer inside `model`, in order.
+def named_layers(parent, prefix=""):
+    """Every layer inside `parent` as (path of names, layer), such as ("block1/conv1", ...).
 
     Neither Keras has a public way down into blocks: `layers` stops at the first level.
     """
-    return list(model._flatten_layers(include_self=False))
+    for child in parent._flatten_layers(recursive=False, include_self=False):
+        path = f"{prefix}{child.name}"
+        yield path, child
+        yield from named_layers(child, f"{path}/")

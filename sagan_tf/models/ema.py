@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from sagan_tf.keras_compat import flatten_layers
+from sagan_tf.keras_compat import named_layers
 from sagan_tf.layers.spectral_norm import SpectralNormalized
 
 
@@ -30,7 +30,7 @@ class MovingAverage:
 
     def __init__(self, average, source):
         singular = {
-            id(layer.u) for layer in flatten_layers(source) if isinstance(layer, SpectralNormalized)
+            id(layer.u) for _, layer in named_layers(source) if isinstance(layer, SpectralNormalized)
         }
         pairs = list(zip(average.variables, source.variables))
         self._averaged = [pair for pair in pairs if id(pair[1]) not in singular]

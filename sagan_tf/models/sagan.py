@@ -274,6 +274,11 @@ class SAGAN(Network):
         )
 
 
-def adam(learning_rate, beta_1=DEFAULTS.beta_1, beta_2=DEFAULTS.beta_2):
+def adam(
+    learning_rate,
+    beta_1=DEFAULTS.beta_1,
+    beta_2=DEFAULTS.beta_2,
+    epsilon=DEFAULTS.adam_epsilon,
+):
     """The paper's optimizer: Adam without momentum."""
-    return keras.optimizers.Adam(learning_rate, beta_1, beta_2, epsilon=DEFAULTS.adam_epsilon)
+    return keras.optimizers.Adam(learning_rate, beta_1, beta_2, epsilon)

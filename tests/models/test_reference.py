@@ -90,7 +90,7 @@ def reference():
 
 @pytest.fixture(scope="module")
 def networks(reference):
-    from sagan_tf.keras_compat import flatten_layers
+    from sagan_tf.keras_compat import named_layers
 
     generator = sagan_tf.Generator(
         128, 10, 4, 32, channels=3, batch_norm_epsilon=BATCH_NORM_EPSILON
@@ -103,7 +103,7 @@ def networks(reference):
         assert len(pairs) == len(network.trainable_variables)
         for name, variable in pairs:
             variable.assign(reference[f"weights/{name}"].reshape(variable.shape))
-        _set_singular_vectors(flatten_layers(network))
+        _set_singular_vectors(layer for _, layer in named_layers(network))
     names = {name for name, _ in generator_pairs(generator) + discriminator_pairs(discriminator)}
     assert names == {key[len("weights/") :] for key in reference if key.startswith("weights/")}
     return generator, discriminator

@@ -1,0 +1,110 @@
+"""What all commands share: flags for configuration fields, one-line errors, exit codes.
+
+Exit codes: 0 done, 2 the user's mistake or missing hardware, 1 a fault of ours.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from absl import app, flags
+
+from sagan_tf import config
+from sagan_tf.errors import ConfigError, UserError
+
+_NONE = "none"
+
+
+def define_config_flags(default_preset=config.DEFAULT_PRESET):
+    """Defines `--preset` and one flag for each configuration field."""
+    flags.DEFINE_string("preset", default_preset, f"one of {', '.join(config.names())}")
+    flags.declare_key_flag("preset")
+    for name, field in config.FIELDS.items():
+        if name != "preset":
+            help_text = f"{field.metadata['help']}: {field.metadata['allowed']} (else the preset's)"
+            flags.DEFINE_string(name, None, help_text)
+            flags.declare_key_flag(name)
+
+
+def config_from_flags():
+    """The preset with the fields that flags override.
+
+    Raises:
+        ConfigError: an unknown preset, or a value that is not allowed.
+    """
+    given = {
+        name: flags.FLAGS[name].value
+        for name in config.FIELDS
+        if name != "preset" and flags.FLAGS[name].present
+    }
+    preset = config.get(flags.FLAGS.preset)
+    return preset.replace(**{name: parse_value(name, text) for name, text in given.items()})
+
+
+def parse_value(name, text):
+    """The value of a configuration field from its text on the command line.
+
+    Raises:
+        ConfigError: the text is not such a value.
+    """
+    field = config.FIELDS[name]
+    parse = _PARSERS[str(field.type).partition(" | ")[0]]
+    if text.lower() == _NONE and field.type.endswith("| None"):
+        return None
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise ConfigError(name, text, field.metadata["allowed"]) from error
+
+
+def _parse_bool(text):
+    if text.lower() not in ("true", "false"):
+        raise ValueError(text)
+    return text.lower() == "true"
+
+
+def _parse_float(text):
+    return float(text)
+
+
+def _parse_int(text):
+    return int(text.replace("_", ""))
+
+
+def _parse_numbers(text):
+    return tuple(int(part) for part in text.strip("()").split(",") if part.strip())
+
+
+_PARSERS = {
+    "str": str,
+    "int": _parse_int,
+    "float": _parse_float,
+    "bool": _parse_bool,
+    "tuple": _parse_numbers,
+}
+
+
+def run(main):
+    """Runs `main()` as a command: the user's mistakes are one line on stderr and exit code 2."""
+
+    def guarded(arguments):
+        try:
+            if len(arguments) > 1:
+                raise UserError(f"{arguments[1]!r} is not a flag; flags begin with --")
+            main()
+        except UserError as error:
+            _fail(error)
+
+    app.run(guarded, flags_parser=_parse_flags)
+
+
+def _parse_flags(arguments):
+    try:
+        return flags.FLAGS(arguments)
+    except flags.Error as error:
+        _fail(error)
+
+
+def _fail(error):
+    print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+    sys.exit(2)

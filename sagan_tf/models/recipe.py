@@ -1,0 +1,52 @@
+"""From a configuration to a compiled model."""
+
+import keras
+
+from sagan_tf.models.discriminator import Discriminator
+from sagan_tf.models.generator import Generator
+from sagan_tf.models.sagan import SAGAN, adam
+
+
+def build(config):
+    """The compiled `SAGAN` of an `ExperimentConfig`; call it inside the strategy's scope.
+
+    Initial weights follow from `config.seed` (it seeds Keras's global generator).
+    """
+    keras.utils.set_random_seed(config.seed)
+    shared = {
+        "resolution": config.resolution,
+        "num_classes": config.num_classes,
+        "base_channels": config.base_channels,
+        "attention_resolution": config.attention_resolution,
+        "channels": config.channels,
+        "attention_block": config.attention_block,
+        "attention_pool_size": config.attention_pool_size,
+        "dtype": config.precision,
+    }
+    generator = Generator(
+        latent_dim=config.latent_dim,
+        channel_multipliers=config.generator_channel_multipliers,
+        spectral_norm=config.generator_spectral_norm,
+        batch_norm_momentum=config.batch_norm_momentum,
+        batch_norm_epsilon=config.batch_norm_epsilon,
+        **shared,
+    )
+    discriminator = Discriminator(
+        channel_multipliers=config.discriminator_channel_multipliers,
+        spectral_norm=config.discriminator_spectral_norm,
+        **shared,
+    )
+    model = SAGAN(
+        generator,
+        discriminator,
+        seed=config.seed,
+        d_steps=config.d_steps,
+        ema_decay=config.ema_decay,
+    )
+    betas = (config.beta_1, config.beta_2, config.adam_epsilon)
+    model.compile(
+        adam(config.generator_learning_rate, *betas),
+        adam(config.discriminator_learning_rate, *betas),
+        config.loss,
+    )
+    return model

@@ -1,0 +1,1 @@
+"""Running an experiment: strategy, loop, checkpoints, what a run directory holds."""

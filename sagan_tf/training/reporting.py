@@ -1,0 +1,129 @@
+"""What a run says: TensorBoard events, metrics.jsonl, a progress bar or plain lines."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import tensorflow as tf
+import tqdm
+
+from sagan_tf import files
+from sagan_tf.keras_compat import named_layers
+from sagan_tf.layers.self_attention import SelfAttention2D
+from sagan_tf.layers.spectral_norm import SpectralNormalized
+
+
+class Reporter:
+    """Writes the metrics of a run to its directory and to the terminal.
+
+    Args:
+        run: a `RunDirectory`.
+        model: the `SAGAN` that trains.
+        start_step: where training goes on; later lines of an interrupted run are dropped.
+        stream: where progress goes; a bar on a terminal, else plain lines. None means stderr.
+    """
+
+    def __init__(self, run, model, start_step, stream=None):
+        self._run = run
+        self._writer = tf.summary.create_file_writer(run.path)
+        self._gates = _layers_of_kind(model, SelfAttention2D)
+        self._spectral = _layers_of_kind(model, SpectralNormalized)
+        self._sigmas = tf.function(lambda: [layer.sigma() for layer in self._spectral.values()])
+        self._keep_lines_until(start_step)
+        self._stream = stream or sys.stderr
+        self._bar = None
+        if self._stream.isatty():
+            self._bar = tqdm.tqdm(
+                total=run.config.train_steps,
+                initial=start_step,
+                desc=run.config.preset,
+                file=self._stream,
+                dynamic_ncols=True,
+                smoothing=0.05,
+                bar_format="{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} steps, "
+                "{remaining} left{postfix}",
+            )
+
+    def advance(self, steps):
+        """Moves the progress bar on."""
+        if self._bar is not None:
+            self._bar.update(steps)
+
+    def log(self, step, metrics, seconds_left):
+        """Records metrics at a step, with attention gates and spectral norms.
+
+        Args:
+            step: steps done.
+            metrics: dict of floats; `images_per_second` among them.
+            seconds_left: estimate of the time until the run ends.
+        """
+        gates = {name: float(layer.gamma.numpy()) for name, layer in self._gates.items()}
+        sigmas = [float(sigma) for sigma in self._sigmas()]
+        with self._writer.as_default(step=step):
+            for name, value in metrics.items():
+                tf.summary.scalar(name, value)
+            for name, gate in gates.items():
+                tf.summary.scalar(f"gamma/{name}", gate)
+            for name, sigma in zip(self._spectral, sigmas):
+                tf.summary.scalar(f"sigma/{name}", sigma)
+        line = {"step": step, **metrics, **{f"gamma/{name}": gate for name, gate in gates.items()}}
+        with tf.io.gfile.GFile(self._run.metrics, "a") as file:
+            file.write(json.dumps(line) + "\n")
+        self._show(step, metrics, seconds_left)
+
+    def image(self, step, grid):
+        """Records a sample grid, uint8 (h, w, c), in TensorBoard."""
+        with self._writer.as_default(step=step):
+            tf.summary.image("samples", grid[None])
+
+    def say(self, text):
+        """Prints a line without breaking the progress bar."""
+        if self._bar is not None:
+            self._bar.write(text, file=self._stream)
+        else:
+            print(text, file=self._stream, flush=True)
+
+    def close(self):
+        """Flushes the events and ends the bar."""
+        self._writer.close()
+        if self._bar is not None:
+            self._bar.close()
+
+    def _show(self, step, metrics, seconds_left):
+        text = (
+            f"{metrics['images_per_second']:.0f} images/s, "
+            f"loss D {metrics['discriminator_loss']:.3f} G {metrics['generator_loss']:.3f}"
+        )
+        if self._bar is not None:
+            self._bar.set_postfix_str(text)
+        else:
+            minutes, seconds = divmod(round(seconds_left), 60)
+            total = self._run.config.train_steps
+            self.say(f"step {step}/{total}, {text}, {minutes}:{seconds:02d} left")
+
+    def _keep_lines_until(self, step):
+        """Drops lines after `step`: the run goes on from a checkpoint before them."""
+        if not tf.io.gfile.exists(self._run.metrics):
+            return
+        lines = files.read_text(self._run.metrics).splitlines()
+        kept = [line for line in lines if _step_of(line) <= step]
+        files.write_whole(self._run.metrics, "".join(line + "\n" for line in kept))
+
+
+def _step_of(line):
+    """The step of a line of metrics; a half-written one (a kill) belongs to no step."""
+    try:
+        return json.loads(line)["step"]
+    except json.JSONDecodeError:
+        return float("inf")
+
+
+def _layers_of_kind(model, kind):
+    """Layers of a kind in both networks, by a path such as `generator/block1/conv1`."""
+    return {
+        f"{network}/{path}": layer
+        for network in ("generator", "discriminator")
+        for path, layer in named_layers(getattr(model, network))
+        if isinstance(layer, kind)
+    }
