@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from sagan_tf import files
 from sagan_tf.errors import EvaluationError
 from sagan_tf.evaluation import hashing
 from sagan_tf.evaluation.features import FeatureNetwork
@@ -49,15 +50,14 @@ def load(directory=BUNDLED):
     card_path = os.path.join(directory, "garments.json")
     weights_path = os.path.join(directory, "garments.npz")
     try:
-        with tf.io.gfile.GFile(card_path) as file:
-            card = json.load(file)
+        card = json.loads(files.read_text(card_path))
         with tf.io.gfile.GFile(weights_path, "rb") as file:
             content = file.read()
     except tf.errors.NotFoundError as error:
         raise EvaluationError(
             f"the garment classifier is not installed: {error.message}"
         ) from error
-    actual = hashing.file_sha256(weights_path)
+    actual = hashing.bytes_sha256(content)
     if actual != card["sha256"]:
         raise EvaluationError(
             f"{weights_path} has sha256 {actual}, not {card['sha256']}: it is damaged"
@@ -86,13 +86,7 @@ def save(model, directory, card):
     tf.io.gfile.makedirs(directory)
     buffer = io.BytesIO()
     np.savez(buffer, **{f"w{i}": array for i, array in enumerate(model.get_weights())})
-    weights_path = os.path.join(directory, "garments.npz")
-    _write_whole(weights_path, buffer.getvalue())
-    card = {**card, "sha256": hashing.file_sha256(weights_path)}
-    _write_whole(os.path.join(directory, "garments.json"), json.dumps(card, indent=2).encode())
-
-
-def _write_whole(path, content):
-    with tf.io.gfile.GFile(path + ".partial", "wb") as file:
-        file.write(content)
-    tf.io.gfile.rename(path + ".partial", path, overwrite=True)
+    weights = buffer.getvalue()
+    card = {**card, "sha256": hashing.bytes_sha256(weights)}
+    files.write_whole(os.path.join(directory, "garments.npz"), weights)
+    files.write_whole(os.path.join(directory, "garments.json"), json.dumps(card, indent=2) + "\n")

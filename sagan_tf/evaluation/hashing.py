@@ -11,6 +11,11 @@ import tensorflow as tf
 _CHUNK = 2**20
 
 
+def bytes_sha256(content):
+    """SHA-256 of bytes, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
 def file_sha256(path):
     """SHA-256 of a file's content, in hexadecimal."""
     digest = hashlib.sha256()

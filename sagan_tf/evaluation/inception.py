@@ -13,6 +13,7 @@ import urllib.request
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
+from sagan_tf import files
 from sagan_tf.errors import EvaluationError
 from sagan_tf.evaluation import hashing
 from sagan_tf.evaluation.features import FeatureNetwork, saved_model_function
@@ -67,8 +68,6 @@ def download(path, url=GRAPH_URL, sha256=GRAPH_SHA256):
     Raises:
         EvaluationError: no network, or another hash.
     """
-    tf.io.gfile.makedirs(os.path.dirname(path))
-    partial = path + ".partial"
     try:
         with urllib.request.urlopen(url, timeout=60) as response:
             content = response.read()
@@ -77,14 +76,9 @@ def download(path, url=GRAPH_URL, sha256=GRAPH_SHA256):
             f"the Inception network is not at {path} and its download failed ({error}); "
             + _how_to_get_it(path)
         ) from error
-    with tf.io.gfile.GFile(partial, "wb") as file:
-        file.write(content)
-    try:
-        _check_hash(partial, hashing.file_sha256(partial), sha256)
-    except EvaluationError:
-        tf.io.gfile.remove(partial)
-        raise
-    tf.io.gfile.rename(partial, path)
+    _check_hash(url, hashing.bytes_sha256(content), sha256)
+    tf.io.gfile.makedirs(os.path.dirname(path))
+    files.write_whole(path, content)
 
 
 def _how_to_get_it(path):

@@ -105,7 +105,7 @@ def test_the_cache_is_used(graph_path, tmp_path, monkeypatch):
 def test_a_wrong_download_leaves_nothing(graph_path, tmp_path):
     with pytest.raises(EvaluationError, match="it is not what it says"):
         inception.download(str(tmp_path / "cache" / "graph.pb"), "file://" + graph_path)
-    assert list((tmp_path / "cache").iterdir()) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_offline_it_says_what_to_fetch_and_where_to_put_it(tmp_path):

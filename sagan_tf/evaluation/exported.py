@@ -1,0 +1,86 @@
+"""Images from an exported SavedModel, drawn for scoring."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import tensorflow as tf
+
+from sagan_tf import files, sampling
+from sagan_tf.errors import EvaluationError
+from sagan_tf.evaluation.generated import cut, evaluation_inputs
+
+
+class ExportedImages:
+    """Images of an export, through its `serving_default` signature.
+
+    The same seed draws the latents and labels that `GeneratedImages` draws.
+
+    Args:
+        path: one version of an export, or the directory of versions (the newest counts).
+        seed: int, of the latents.
+        truncation: deviation of the latents, in (0, 1].
+
+    Raises:
+        EvaluationError: there is no export, or it takes and returns something else.
+    """
+
+    def __init__(self, path, seed=0, truncation=1.0):
+        self.path = _newest_version(path)
+        self.card = _read_card(self.path)
+        self._draw = _serving_default(self.path)
+        inputs = self._draw.structured_input_signature[1]
+        self._label_type = inputs["labels"].dtype if "labels" in inputs else None
+        self._latent_dim = inputs["latents"].shape[-1]
+        self._num_classes = self.card["config"]["num_classes"]
+        self._seed, self._truncation = seed, truncation
+        self.resolution, self.channels = self._draw.structured_outputs["images"].shape[2:]
+        self.provenance = {"batch_norm": "as exported", "truncation": truncation, "seed": seed}
+
+    def batches(self, num_images, batch_size):
+        """Yields (latents, labels), each of `batch_size` rows; the last may have surplus rows."""
+        inputs = evaluation_inputs(
+            self._seed, num_images, self._latent_dim, self._num_classes, self._truncation
+        )
+        return cut(inputs, batch_size)
+
+    def images(self, latents, labels):
+        """Draws uint8 images; traced by `tf.function`."""
+        arguments = {"latents": latents}
+        if self._label_type is not None:
+            arguments["labels"] = tf.cast(labels, self._label_type)
+        return sampling.to_uint8(self._draw(**arguments)["images"])
+
+
+def _newest_version(path):
+    if not tf.io.gfile.isdir(path):
+        raise EvaluationError(f"export_dir={path!r} is no directory; it must hold an export")
+    versions = [name.rstrip("/") for name in tf.io.gfile.listdir(path)]
+    versions = [name for name in versions if name.isdigit()]
+    return os.path.join(path, max(versions, key=int)) if versions else path
+
+
+def _read_card(path):
+    card_path = os.path.join(path, "assets.extra", "sagan.json")
+    if not tf.io.gfile.exists(card_path):
+        raise EvaluationError(f"export_dir={path!r} is no export of ours: there is no {card_path}")
+    return json.loads(files.read_text(card_path))
+
+
+def _serving_default(path):
+    try:
+        model = tf.saved_model.load(path)
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise EvaluationError(f"export_dir={path!r} does not load: {reason}") from error
+    draw = model.signatures.get("serving_default")
+    if (
+        draw is None
+        or "latents" not in draw.structured_input_signature[1]
+        or "images" not in draw.structured_outputs
+    ):
+        raise EvaluationError(f"export {path}: serving_default does not map latents to images")
+    # The signature lives as long as the object that it was loaded with.
+    draw.loaded_from = model
+    return draw
