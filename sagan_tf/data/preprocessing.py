@@ -1,7 +1,7 @@
 """From an image of any size and kind to what the networks see: square, resized, 1 or 3 channels.
 
-Every function takes and returns uint8 images (h, w, c) or batches of them, runs eagerly and
-inside `tf.data`, and draws nothing at random.
+Every function takes and returns uint8 images (h, w, c), runs eagerly and inside `tf.data`, and
+draws nothing at random. `decoding.py` applies them to encoded images.
 """
 
 from __future__ import annotations
@@ -9,21 +9,58 @@ from __future__ import annotations
 import tensorflow as tf
 
 
-def resize(images, resolution):
-    """Resizes to (resolution, resolution), anti-aliased, still uint8.
+def square_window(height, width):
+    """The largest centred square: (top, left, side).
 
-    A triangle filter as wide as the reduction, as Pillow's `BILINEAR`; without anti-aliasing, a
-    reduction would teach the generator aliasing patterns.
+    An odd pixel goes to the top or left, as in the script that made the paper's ImageNet
+    records (`convert_imagenet_to_records.py` of openai/improved-gan).
+    """
+    side = tf.minimum(height, width)
+    return (height - side + 1) // 2, (width - side + 1) // 2, side
+
+
+def crop_square(image):
+    """The largest centred square of an image (h, w, c)."""
+    shape = tf.shape(image)
+    top, left, side = square_window(shape[0], shape[1])
+    return image[top : top + side, left : left + side]
+
+
+def resize(images, resolution):
+    """Resizes squares to (resolution, resolution) without aliasing.
+
+    Reduces by exact area averages: a plain bilinear reduction would teach the generator moiré.
+    Enlarges bilinearly.
 
     Args:
-        images: uint8 (..., h, w, c), three or four dimensions.
+        images: uint8 (..., side, side, c), three or four dimensions.
         resolution: pixels of a side.
     """
     size = (resolution, resolution)
-    if tuple(images.shape[-3:-1]) == size:
-        return images
-    resized = tf.image.resize(images, size, method="bilinear", antialias=True)
-    return tf.saturate_cast(tf.round(resized), tf.uint8)
+    resized = tf.cond(
+        tf.shape(images)[-2] > resolution,
+        lambda: tf.image.resize(images, size, method="area"),
+        lambda: tf.image.resize(images, size, method="bilinear"),
+    )
+    return _to_uint8(resized)
+
+
+def resize_as_released(image, resolution):
+    """Resizes a square as the SAGAN example released with TensorFlow GAN does.
+
+    Bilinear, corner to corner (`tf.image.crop_and_resize`), without anti-aliasing: for scores
+    that compare with that code's, and for nothing else.
+
+    Args:
+        image: uint8 (side, side, c).
+        resolution: pixels of a side.
+    """
+    whole = [[0.0, 0.0, 1.0, 1.0]]
+    return _to_uint8(tf.image.crop_and_resize(image[None], whole, [0], (resolution, resolution))[0])
+
+
+def _to_uint8(images):
+    return tf.cast(images + 0.5, tf.uint8)  # interpolation never leaves [0, 255]
 
 
 def convert_channels(images, channels):
@@ -38,6 +75,35 @@ def convert_channels(images, channels):
     if channels == 3:
         return tf.image.grayscale_to_rgb(images)
     return tf.image.rgb_to_grayscale(images)
+
+
+def composite(image, background):
+    """Lays an image with alpha over a flat colour.
+
+    Args:
+        image: uint8 (h, w, 4), alpha not premultiplied.
+        background: gray value of the colour behind, 0 to 255.
+
+    Returns:
+        uint8 (h, w, 3).
+    """
+    alpha = tf.cast(image[..., 3:], tf.int32)
+    colour = tf.cast(image[..., :3], tf.int32)
+    return tf.cast((colour * alpha + background * (255 - alpha) + 127) // 255, tf.uint8)
+
+
+def orient(image, orientation):
+    """Turns a square image upright.
+
+    Args:
+        image: uint8 (side, side, c).
+        orientation: int scalar, the EXIF tag's value, 1 to 8.
+    """
+    image = tf.cond(orientation >= 5, lambda: tf.transpose(image, (1, 0, 2)), lambda: image)
+    mirrored = tf.reduce_any(orientation == [2, 3, 6, 7])
+    upside_down = tf.reduce_any(orientation == [3, 4, 7, 8])
+    image = tf.cond(mirrored, lambda: image[:, ::-1], lambda: image)
+    return tf.cond(upside_down, lambda: image[::-1], lambda: image)
 
 
 def pad_to_square(images, size):

@@ -1,0 +1,171 @@
+"""Encoded images to squares at the training resolution, in one TensorFlow graph.
+
+The kind is read from the first bytes, not from the file name: ImageNet has a PNG and some CMYK
+JPEGs among its `.JPEG` files. JPEG never becomes a full-size image: only the centred square is
+decoded, at 1/2, 1/4 or 1/8 of the size when the resolution allows, which libjpeg does in the
+frequency domain.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from sagan_tf.config import BACKGROUNDS
+from sagan_tf.data import preprocessing
+
+_JPEG_REDUCTIONS = (1, 2, 4, 8)
+_EXIF_BYTES = 1024  # the orientation stands near the start of the EXIF block
+_MAGIC = (b"\xff\xd8\xff", b"\x89PN", b"BM", b"RIFF")
+
+
+def can_read_webp():
+    """True if this TensorFlow decodes WebP (2.19 on)."""
+    return hasattr(tf.io, "decode_webp")
+
+
+def decode(encoded, config):
+    """Decodes one image as the networks will see it.
+
+    Alpha is composited on `config.background`; CMYK becomes RGB; 16 bits become the upper 8;
+    EXIF rotation is honoured, except by the released crop.
+
+    Args:
+        encoded: string scalar: a JPEG, PNG, BMP or WebP file.
+        config: ExperimentConfig.
+
+    Returns:
+        image: uint8 (resolution, resolution, channels).
+        size: int32 (2,), height and width of the encoded image.
+
+    Raises:
+        tf.errors.InvalidArgumentError: the bytes are no such image, or damaged.
+    """
+    branches = [
+        lambda: _decode_jpeg(encoded, config),
+        lambda: _finish(_decode_png(encoded, config), config),
+        lambda: _finish(_decode_bmp(encoded), config),
+        lambda: _finish(_decode_webp(encoded, config), config),
+        lambda: _refuse(config),
+    ]
+    kinds = tf.stack([tf.strings.substr(encoded, 0, len(magic)) == magic for magic in _MAGIC])
+    kind = tf.argmax(tf.concat([kinds, [True]], axis=0), output_type=tf.int32)
+    image, size = tf.switch_case(kind, branches)
+    image = preprocessing.convert_channels(image, config.channels)
+    image.set_shape((config.resolution, config.resolution, config.channels))
+    return image, size
+
+
+def _finish(image, config):
+    """A whole decoded image (h, w, 3) to the resolution, and its size."""
+    size = tf.shape(image)[:2]
+    return _resize(preprocessing.crop_square(image), config), size
+
+
+def _resize(square, config):
+    square.set_shape((None, None, 3))
+    if config.crop == "released":
+        return preprocessing.resize_as_released(square, config.resolution)
+    return preprocessing.resize(square, config.resolution)
+
+
+def _decode_jpeg(encoded, config):
+    if config.crop == "released":
+        return _finish(tf.io.decode_jpeg(encoded, channels=3), config)
+    size = tf.io.extract_jpeg_shape(encoded)[:2]
+    enough = tf.reduce_min(size) // tf.constant(_JPEG_REDUCTIONS) >= config.resolution
+    index = tf.maximum(tf.reduce_sum(tf.cast(enough, tf.int32)) - 1, 0)
+    square = tf.switch_case(
+        index,
+        [lambda r=r: _decode_jpeg_square(encoded, size, r) for r in _JPEG_REDUCTIONS],
+    )
+    return _turn_upright(_resize(square, config), encoded), size
+
+
+def _decode_jpeg_square(encoded, size, reduction):
+    height, width = tf.unstack(-(-size // reduction))
+    top, left, side = preprocessing.square_window(height, width)
+    return tf.io.decode_and_crop_jpeg(
+        encoded,
+        tf.stack([top, left, side, side]),
+        channels=3,
+        ratio=reduction,
+        dct_method="INTEGER_ACCURATE",  # TensorFlow's default is off by up to 10 levels
+    )
+
+
+def _turn_upright(image, encoded):
+    """Honours the EXIF orientation of a JPEG, which may follow a JFIF header of 18 bytes."""
+    # (substr refuses a start beyond the end, and the shortest JPEG is far longer than this.)
+    has_exif = tf.reduce_any([tf.strings.substr(encoded, start, 4) == b"Exif" for start in (6, 24)])
+    return tf.cond(
+        has_exif,
+        lambda: preprocessing.orient(image, _exif_orientation(encoded)),
+        lambda: image,
+    )
+
+
+def _exif_orientation(encoded):
+    """The value of the EXIF orientation tag, 1 if there is none that makes sense."""
+    data = tf.cast(tf.io.decode_raw(tf.strings.substr(encoded, 0, _EXIF_BYTES), tf.uint8), tf.int32)
+    entries = tf.signal.frame(data, 10, 1)  # (n, 10)
+    # Tag 0x0112, type 3 (short), count 1, value: in either byte order.
+    little, big = [0x12, 1, 3, 0, 1, 0, 0, 0], [1, 0x12, 0, 3, 0, 0, 0, 1]
+    is_little = tf.reduce_all(entries[:, :8] == little, axis=1)
+    is_big = tf.reduce_all(entries[:, :8] == big, axis=1)
+    values = tf.where(is_little, entries[:, 8], tf.where(is_big, entries[:, 9], 0))
+    value = tf.reduce_max(values)
+    return tf.where((value >= 1) & (value <= 8), value, 1)
+
+
+def _decode_png(encoded, config):
+    image = tf.io.decode_png(encoded, channels=4)
+    depth = tf.cast(tf.io.decode_raw(tf.strings.substr(encoded, 24, 1), tf.uint8)[0], tf.int32)
+    # Below 8 bits, TensorFlow gives opaque pixels the alpha 2^bits - 1 instead of 255.
+    filler = tf.cast(tf.bitwise.left_shift(1, depth) - 1, tf.uint8)
+    return tf.cond(
+        (depth < 8) & tf.reduce_all(image[..., 3] == filler),
+        lambda: image[..., :3],
+        lambda: preprocessing.composite(image, BACKGROUNDS[config.background]),
+    )
+
+
+def _decode_bmp(encoded):
+    """BMP of 8 (palette), 24 or 32 bits; the fourth byte of 32 is padding more often than alpha."""
+    image = tf.io.decode_bmp(encoded)
+    image = tf.cond(
+        tf.shape(image)[-1] == 1,
+        lambda: tf.gather(_bmp_palette(encoded), tf.cast(image[..., 0], tf.int32)),
+        lambda: image[..., :3],
+    )
+    return tf.ensure_shape(image, (None, None, 3))
+
+
+def _bmp_palette(encoded):
+    """The RGB palette (n, 3) between the headers and the pixels; TensorFlow's op ignores it."""
+
+    def number(start):
+        return tf.io.decode_raw(tf.strings.substr(encoded, start, 4), tf.int32)[0]
+
+    start, pixels = 14 + number(14), number(10)
+    entries = tf.io.decode_raw(tf.strings.substr(encoded, start, pixels - start), tf.uint8)
+    return tf.reshape(entries, (-1, 4))[:, 2::-1]
+
+
+def _decode_webp(encoded, config):
+    """A still WebP image."""
+    if not can_read_webp():
+        return _refuse(config)[0]
+    image = tf.io.decode_webp(encoded)[0]
+    image = tf.cond(
+        tf.shape(image)[-1] == 4,
+        lambda: preprocessing.composite(image, BACKGROUNDS[config.background]),
+        lambda: image[..., :3],
+    )
+    return tf.ensure_shape(image, (None, None, 3))
+
+
+def _refuse(config):
+    known = "JPEG, PNG, BMP or WebP" if can_read_webp() else "JPEG, PNG or BMP"
+    with tf.control_dependencies([tf.debugging.Assert(False, [f"not a {known} image"])]):
+        image = tf.zeros((config.resolution, config.resolution, 3), tf.uint8)
+    return image, tf.zeros(2, tf.int32)
