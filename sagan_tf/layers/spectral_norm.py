@@ -172,3 +172,7 @@ class SpectralEmbedding(SpectralNormalized, keras.layers.Embedding):
         """Looks up rows of the normalized matrix; `training=True` also stores the next `u`."""
         embeddings = self.normalized_kernel(training)
         return tf.cast(tf.gather(embeddings, inputs), self.compute_dtype)
+
+    def compute_output_spec(self, inputs, training=False):
+        """Keras 3 asks for this with all of `call`'s arguments; its own takes one."""
+        return super().compute_output_spec(inputs)
