@@ -9,24 +9,23 @@ import tensorflow as tf
 
 from sagan_tf import files, sampling
 from sagan_tf.errors import EvaluationError
-from sagan_tf.evaluation.generated import cut, evaluation_inputs
+from sagan_tf.evaluation.generated import cut
 
 
 class ExportedImages:
     """Images of an export, through its `serving_default` signature.
 
-    The same seed draws the latents and labels that `GeneratedImages` draws.
+    The same drawing gives the latents and labels that `GeneratedImages` has.
 
     Args:
         path: one version of an export, or the directory of versions (the newest counts).
-        seed: int, of the latents.
-        truncation: deviation of the latents, in (0, 1].
+        drawing: `Drawing`; batch norm is as it was exported.
 
     Raises:
         EvaluationError: there is no export, or it takes and returns something else.
     """
 
-    def __init__(self, path, seed=0, truncation=1.0):
+    def __init__(self, path, drawing):
         self.path = _newest_version(path)
         self.card = _read_card(self.path)
         self._draw = _serving_default(self.path)
@@ -34,15 +33,14 @@ class ExportedImages:
         self._label_type = inputs["labels"].dtype if "labels" in inputs else None
         self._latent_dim = inputs["latents"].shape[-1]
         self._num_classes = self.card["config"]["num_classes"]
-        self._seed, self._truncation = seed, truncation
-        self.resolution, self.channels = self._draw.structured_outputs["images"].shape[2:]
-        self.provenance = {"batch_norm": "as exported", "truncation": truncation, "seed": seed}
+        self._drawing = drawing
+        self.image_shape = tuple(self._draw.structured_outputs["images"].shape[1:])
+        self.has_labels = self._num_classes is not None
+        self.provenance = {**drawing.provenance(), "batch_norm": "as exported"}
 
     def batches(self, num_images, batch_size):
         """Yields (latents, labels), each of `batch_size` rows; the last may have surplus rows."""
-        inputs = evaluation_inputs(
-            self._seed, num_images, self._latent_dim, self._num_classes, self._truncation
-        )
+        inputs = self._drawing.inputs(num_images, self._latent_dim, self._num_classes)
         return cut(inputs, batch_size)
 
     def images(self, latents, labels):

@@ -48,14 +48,15 @@ class FeatureNetwork:
         self.resolution = resolution
         self.comparable = comparable
 
-    def check_images(self, resolution, channels):
-        """Raises EvaluationError if the network cannot see images of this size and depth."""
-        if self.resolution not in (None, resolution):
+    def check_images(self, image_shape):
+        """Raises EvaluationError if the network cannot see images of this (h, w, c)."""
+        height, width, channels = image_shape
+        if self.resolution is not None and (height, width) != (self.resolution, self.resolution):
             raise EvaluationError(
                 f"feature network {self.name!r} takes images of {self.resolution}x"
-                f"{self.resolution} pixels, not of {resolution}x{resolution}"
+                f"{self.resolution} pixels, not of {height}x{width}"
             )
-        if channels != self.channels and channels != 1:
+        if channels not in (1, self.channels):
             raise EvaluationError(
                 f"feature network {self.name!r} takes images of {self.channels} channel"
                 f"{'s' if self.channels > 1 else ''}, not of {channels}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -13,64 +15,85 @@ from sagan_tf.keras_compat import named_layers
 BATCH_NORM_MODES = ("moving", "standing", "batch")
 
 
-class GeneratedImages:
-    """Images of a copy of a generator; the generator itself is neither used up nor changed.
+@dataclasses.dataclass(frozen=True)
+class Drawing:
+    """How images are drawn for scoring.
 
     Image i depends on the seed and i, not on batch size or devices (but for `batch_norm="batch"`,
     where it must), and has the label `i % num_classes`: all classes alike.
 
     Args:
-        generator: a `Generator`.
+        ema: whether the averaged weights draw, or else the raw ones.
         seed: int, of the latents.
         truncation: deviation of the latents, in (0, 1].
         batch_norm: whose statistics normalize: "moving", those of training; "standing", averages
-            over `standing_batches` batches drawn for it (arXiv:1809.11096, section 4.1); "batch",
-            those of each batch, over all devices.
+            over batches drawn for it (arXiv:1809.11096, section 4.1); "batch", those of each
+            batch that is scored, over all devices.
         standing_batches: batches for "standing".
-        batch_size: images in one of those.
-        strategy: `tf.distribute.Strategy` to put the copy on; None is the current one.
+        standing_batch_size: images in each of them.
 
     Raises:
-        ConfigError: `batch_norm` or `truncation` is not allowed.
+        ConfigError: a value that is not allowed.
     """
 
-    def __init__(
-        self,
-        generator,
-        seed=0,
-        truncation=1.0,
-        batch_norm="moving",
-        standing_batches=100,
-        batch_size=64,
-        strategy=None,
-    ):
-        if batch_norm not in BATCH_NORM_MODES:
-            raise ConfigError("batch_norm", batch_norm, f"one of {', '.join(BATCH_NORM_MODES)}")
-        self.resolution, self.channels = generator.resolution, generator.channels
-        self._num_classes, self._latent_dim = generator.num_classes, generator.latent_dim
-        self._seed, self._truncation = seed, truncation
-        self._uses_batch = batch_norm == "batch"
+    ema: bool = True
+    seed: int = 0
+    truncation: float = 1.0
+    batch_norm: str = "moving"
+    standing_batches: int = 100
+    standing_batch_size: int = 64
+
+    def __post_init__(self):
+        if self.batch_norm not in BATCH_NORM_MODES:
+            wanted = f"one of {', '.join(BATCH_NORM_MODES)}"
+            raise ConfigError("batch_norm", self.batch_norm, wanted)
+        if not 0.0 < self.truncation <= 1.0:
+            raise ConfigError("truncation", self.truncation, "in (0, 1]")
+        for name in ("standing_batches", "standing_batch_size"):
+            if getattr(self, name) < 1:
+                raise ConfigError(name, getattr(self, name), "a whole number above 0")
+
+    def provenance(self):
+        """What a record says of it: a dict of JSON values."""
+        settings = dataclasses.asdict(self)
+        if self.batch_norm != "standing":
+            del settings["standing_batches"], settings["standing_batch_size"]
+        return settings
+
+    def inputs(self, count, latent_dim, num_classes):
+        """Latents float32 (count, latent_dim) and labels int32 (count,), 0, 1, 2, ... in turn."""
+        latents = sampling.latents(self.seed, count, latent_dim, self.truncation)
+        return latents.numpy(), np.arange(count, dtype=np.int32) % (num_classes or 1)
+
+
+class GeneratedImages:
+    """Images of a copy of a generator; the generator itself is not changed.
+
+    Args:
+        generator: a `Generator`.
+        drawing: `Drawing`.
+        strategy: `tf.distribute.Strategy` to put the copy on; None is the current one.
+    """
+
+    def __init__(self, generator, drawing, strategy=None):
+        self.image_shape = (generator.resolution, generator.resolution, generator.channels)
+        self.has_labels = generator.num_classes is not None
+        self.provenance = drawing.provenance()
+        self._drawing = drawing
+        self._input_sizes = generator.latent_dim, generator.num_classes
         weights = generator.get_weights()
-        if batch_norm == "standing":
-            # Another seed, so that the statistics are not fitted to the images that are scored.
-            drawn = self._inputs(seed + 1, standing_batches * batch_size)
-            weights = standing_weights(generator, cut(drawn, batch_size))
+        if drawing.batch_norm == "standing":
+            weights = standing_weights(generator, drawing)
         with (strategy or tf.distribute.get_strategy()).scope():
             self._generator = _copy(generator, weights)
-        self.provenance = {"batch_norm": batch_norm, "truncation": truncation, "seed": seed}
-        if batch_norm == "standing":
-            self.provenance["standing_batches"] = standing_batches
 
     def batches(self, num_images, batch_size):
         """Yields (latents, labels), each of `batch_size` rows; the last may have surplus rows."""
-        return cut(self._inputs(self._seed, num_images), batch_size)
-
-    def _inputs(self, seed, count):
-        return evaluation_inputs(seed, count, self._latent_dim, self._num_classes, self._truncation)
+        return cut(self._drawing.inputs(num_images, *self._input_sizes), batch_size)
 
     def images(self, latents, labels):
         """Draws uint8 images; traced by `tf.function`, on any replica."""
-        if not self._uses_batch:
+        if self._drawing.batch_norm != "batch":
             return sampling.to_uint8(self._generator(latents, labels, training=False))
         # training=True normalizes by the batch, but also moves statistics: put them back.
         variables = self._generator.non_trainable_variables
@@ -79,12 +102,6 @@ class GeneratedImages:
         for variable, value in zip(variables, before, strict=True):
             variable.assign(value)
         return sampling.to_uint8(images)
-
-
-def evaluation_inputs(seed, count, latent_dim, num_classes, truncation):
-    """Latents float32 (count, latent_dim) and labels int32 (count,), 0, 1, 2, ... in turn."""
-    latents = sampling.latents(seed, count, latent_dim, truncation)
-    return latents.numpy(), np.arange(count, dtype=np.int32) % (num_classes or 1)
 
 
 def cut(arrays, batch_size):
@@ -101,12 +118,13 @@ def _copy(generator, weights):
     return copy
 
 
-def standing_weights(generator, batches):
-    """The generator's weights with batch-norm statistics averaged over batches.
+def standing_weights(generator, drawing):
+    """The generator's weights with batch-norm statistics averaged over batches drawn for it.
 
     Args:
         generator: a `Generator`; it is not changed.
-        batches: yields (latents, labels).
+        drawing: `Drawing`; its seed plus one is used, so that the statistics are not fitted to
+            the very images that are scored.
 
     Returns:
         Weights in the order of `get_weights()`.
@@ -122,13 +140,15 @@ def standing_weights(generator, batches):
         norm.momentum = 0.0  # the moving statistics become those of the last batch
     statistics = [v for norm in norms for v in (norm.moving_mean, norm.moving_variance)]
     call = tf.function(lambda latents, labels: copy(latents, labels, training=True))
-    sums, count = [0.0] * len(statistics), 0
-    for latents, labels in batches:
+    count, size = drawing.standing_batches, drawing.standing_batch_size
+    drawing = dataclasses.replace(drawing, seed=drawing.seed + 1)
+    inputs = drawing.inputs(count * size, generator.latent_dim, generator.num_classes)
+    means = [0.0] * len(statistics)
+    for batch in cut(inputs, size):
         copy.set_weights(original)  # a call also moves the spectral norms' vectors
-        call(latents, labels)
-        sums = [s + v.numpy().astype(np.float64) for s, v in zip(sums, statistics, strict=True)]
-        count += 1
+        call(*batch)
+        means = [m + v.numpy() / count for m, v in zip(means, statistics, strict=True)]
     copy.set_weights(original)
-    for variable, total in zip(statistics, sums, strict=True):
-        variable.assign((total / count).astype(np.float32))
+    for variable, mean in zip(statistics, means, strict=True):
+        variable.assign(mean)
     return copy.get_weights()

@@ -88,12 +88,13 @@ class Moments:
         self._add(len(features), mean, features - mean)
         return self
 
-    def merge(self, other):
+    def merge(self, *others):
         """Adds what other moments saw."""
-        self._check_dimension(other.dimension)
-        if other.count:
-            self._scatter += other._scatter
-            self._add(other.count, other.mean, np.empty((0, self.dimension)))
+        for other in others:
+            self._check_dimension(other.dimension)
+            if other.count:
+                self._scatter += other._scatter
+                self._add(other.count, other.mean, np.empty((0, self.dimension)))
         return self
 
     def _add(self, count, mean, centered):

@@ -1,0 +1,275 @@
+"""Scores sets of images against real ones, and says what each score depends on."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+
+import numpy as np
+
+from sagan_tf.errors import ConfigError, EvaluationError
+from sagan_tf.evaluation import (
+    extraction,
+    garments,
+    hashing,
+    manifold,
+    metrics,
+    records,
+    statistics,
+)
+from sagan_tf.evaluation.statistics import FeatureStatistics
+
+# What each metric needs of single images; fid needs their moments only.
+_KEPT = {
+    "fid": (),
+    "is": ("logits",),
+    "kid": ("features",),
+    "prdc": ("features",),
+    "intra_fid": ("features", "labels"),
+    "accuracy": ("logits", "labels"),
+}
+METRICS = tuple(_KEPT)
+_KID = {"subsets": 100, "subset_size": 1000, "seed": 2020}
+_IS = {"splits": 10, "seed": 2020}
+
+
+class Evaluator:
+    """Scores any number of image sets (checkpoints, exports, folders) against one real one.
+
+    The real images' statistics are computed once, and cached on disk under a key of all that
+    they depend on. Each score becomes a dict, a line of JSON, with its whole provenance.
+
+    Args:
+        real: image set with `num_images`, `image_shape`, `provenance` and `fingerprint()`.
+        network: `FeatureNetwork`.
+        metric_names: of `METRICS`, in the order wanted.
+        num_samples: images to score of each set.
+        num_real: how many real images count, chosen at random; None is all of them.
+        batch_size: images of one replica at a time.
+        strategy: `tf.distribute.Strategy`; None is the current one.
+        cache_dir: where real statistics are kept; None keeps them in memory only.
+        progress: whether to show progress bars on a terminal.
+
+    Raises:
+        EvaluationError: the images cannot be scored by this network.
+        ConfigError: an unknown metric, or a number that is not allowed.
+    """
+
+    def __init__(
+        self,
+        real,
+        network,
+        metric_names=("fid",),
+        num_samples=50_000,
+        num_real=None,
+        batch_size=64,
+        strategy=None,
+        cache_dir=None,
+        progress=False,
+    ):
+        for name in metric_names:
+            if name not in METRICS:
+                raise ConfigError("metrics", name, f"of {', '.join(METRICS)}")
+        for name, value, low in (("num_samples", num_samples, 2), ("batch_size", batch_size, 1)):
+            if value < low:
+                raise ConfigError(name, value, f"at least {low}")
+        if "accuracy" in metric_names and network.name != garments.NAME:
+            raise EvaluationError(
+                f"metric accuracy needs the feature network {garments.NAME!r}, not {network.name!r}"
+            )
+        if "intra_fid" in metric_names and not real.has_labels:
+            raise EvaluationError("metric intra_fid needs classes, and the real images have none")
+        network.check_images(real.image_shape)
+        self.real, self.network = real, network
+        self.metric_names, self.num_samples = tuple(metric_names), num_samples
+        self.num_real = real.num_images if num_real is None else num_real
+        if not 2 <= self.num_real <= real.num_images:
+            raise ConfigError(
+                "num_real", num_real, f"from 2 to {real.num_images}, the images there"
+            )
+        self.batch_size = batch_size
+        self._cache_dir = cache_dir
+        self._gather = functools.partial(
+            extraction.gather,
+            network=network,
+            batch_size=batch_size,
+            strategy=strategy,
+            progress=progress,
+        )
+
+    @functools.cached_property
+    def _real_key(self):
+        """All that the real statistics depend on."""
+        return {
+            **self.real.provenance,
+            "fingerprint": self.real.fingerprint(),
+            "image_shape": list(self.real.image_shape),
+            "num_images": self.num_real,
+            "network": self.network.sha256,
+            "preprocessing": self.network.preprocessing,
+        }
+
+    @functools.cached_property
+    def real_statistics(self):
+        """`FeatureStatistics` of the real images, from the cache if it has them."""
+        kept = sorted({what for name in self.metric_names for what in _KEPT[name]} - {"logits"})
+        keep = min(self.num_real, self.num_samples) if kept else 0
+        key = {**self._real_key, "kept": kept, "keep": keep}
+        empty = FeatureStatistics(self.num_real, kept, keep, "real images")
+        compute = functools.partial(self._gather, empty, self.real)
+        return statistics.cached(key, compute, self._cache_dir)
+
+    def settings_sha256(self, **provenance):
+        """SHA-256 of all that scores depend on but the weights: only equal ones compare.
+
+        Args:
+            **provenance: JSON values of the images to score, such as how they are drawn.
+        """
+        return hashing.settings_sha256(
+            {
+                "real": self._real_key,
+                "samples": self.num_samples,
+                "batch_size": self.batch_size,
+                **provenance,
+            }
+        )
+
+    def sanity(self):
+        """The FID of one half of the real images against the other: what a perfect score is."""
+        halves = self.real_statistics.halves
+        scores, notes = _noting_warnings(_sanity_fid, *halves)
+        return self._record(*scores[0], self.num_real // 2, notes, {})
+
+    def score(self, image_set, **provenance):
+        """Scores one set of images.
+
+        Args:
+            image_set: see `extraction.extract`; also has `image_shape` and `provenance`.
+            **provenance: JSON values to add to each record, such as the step; not hashed.
+
+        Returns:
+            A list of dicts, one a number: prdc makes four.
+
+        Raises:
+            EvaluationError: the images differ in size from the real ones, are too few, or have
+                features that are not finite.
+        """
+        self._check(image_set)
+        kept = {what for name in self.metric_names for what in _KEPT[name]}
+        fake = FeatureStatistics(self.num_samples, kept, name="scored images")
+        self._gather(fake, image_set)
+        provenance = {
+            **image_set.provenance,
+            "settings_sha256": self.settings_sha256(**image_set.provenance),
+            **provenance,
+        }
+        few = []
+        if self.num_samples < records.MIN_SAMPLES:
+            few = [f"only {self.num_samples} images were scored; published scores use 50,000"]
+        result = []
+        for name in self.metric_names:
+            scores, notes = _noting_warnings(_SCORES[name], self.real_statistics, fake)
+            result += [
+                self._record(*score, self.num_samples, few + notes, provenance) for score in scores
+            ]
+        return result
+
+    def _check(self, image_set):
+        if tuple(image_set.image_shape) != tuple(self.real.image_shape):
+            raise EvaluationError(
+                f"the images to score are {tuple(image_set.image_shape)} (height, width, "
+                f"channels), the real ones {tuple(self.real.image_shape)}; both must be alike"
+            )
+        for name in self.metric_names:
+            if "labels" in _KEPT[name] and not image_set.has_labels:
+                raise EvaluationError(f"metric {name} needs classes, and these images have none")
+        available = getattr(image_set, "num_images", self.num_samples)
+        if available < self.num_samples:
+            raise ConfigError(
+                "num_samples", self.num_samples, f"at most {available}, all there are"
+            )
+
+    def _record(self, metric, value, spread, protocol, samples, notes, provenance):
+        height, width, channels = self.real.image_shape
+        return {
+            "metric": metric,
+            "value": float(value),
+            "spread": None if spread is None else float(spread),
+            "title": records.title(metric, samples, self.network),
+            "samples": samples,
+            "real": {**self.real.provenance, "num_images": self.num_real},
+            "resolution": height if height == width else [height, width],
+            "channels": channels,
+            "preprocessing": self.network.preprocessing,
+            "feature_network": self.network.name,
+            "feature_network_sha256": self.network.sha256,
+            "comparable": self.network.comparable,
+            "protocol": protocol,
+            "batch_size": self.batch_size,
+            **provenance,
+            "warnings": notes,
+            "versions": records.versions(),
+        }
+
+
+def _noting_warnings(score, *statistics):
+    """What `score` returns, and the texts of its warnings."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        scores = score(*statistics)
+    return scores, [str(warning.message) for warning in caught]
+
+
+def _sanity_fid(even, odd):
+    return [("sanity_fid", metrics.frechet_distance(even, odd), None, {})]
+
+
+def _fid(real, fake):
+    return [("fid", metrics.frechet_distance(real.moments, fake.moments), None, {})]
+
+
+def _kid(real, fake):
+    available = min(len(real.kept("features")), len(fake.kept("features")))
+    score = metrics.kernel_distance(real.kept("features"), fake.kept("features"), **_KID)
+    return [("kid", *score, {**_KID, "subset_size": min(available, _KID["subset_size"])})]
+
+
+def _inception_score(real, fake):
+    if fake.kept("logits") is None:
+        raise EvaluationError("metric is needs a feature network with logits; this one has none")
+    protocol = {**_IS, "splits": min(_IS["splits"], fake.num_images)}
+    return [("is", *metrics.inception_score(fake.kept("logits"), **protocol), protocol)]
+
+
+def _prdc(real, fake):
+    features = real.kept("features"), fake.kept("features")
+    precision, recall = manifold.precision_recall(*features, k=3)
+    density, coverage = manifold.density_coverage(*features, k=5)
+    return [
+        ("precision", precision, None, {"k": 3}),
+        ("recall", recall, None, {"k": 3}),
+        ("density", density, None, {"k": 5}),
+        ("coverage", coverage, None, {"k": 5}),
+    ]
+
+
+def _intra_fid(real, fake):
+    score = metrics.intra_class_frechet_distance(
+        real.kept("features"), real.kept("labels"), fake.kept("features"), fake.kept("labels")
+    )
+    return [("intra_fid", score.value, score.spread, {"per_class": score.per_class})]
+
+
+def _accuracy(real, fake):
+    right = fake.kept("logits").argmax(axis=1) == fake.kept("labels")
+    return [("accuracy", np.mean(right), None, {})]
+
+
+_SCORES = {
+    "fid": _fid,
+    "is": _inception_score,
+    "kid": _kid,
+    "prdc": _prdc,
+    "intra_fid": _intra_fid,
+    "accuracy": _accuracy,
+}
