@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import typing
+
 import tensorflow as tf
 
 from sagan_tf import sampling
-from sagan_tf.data import preprocessing
-from sagan_tf.errors import ConfigError
+from sagan_tf.data import arrays, preprocessing, sequential, sources
+from sagan_tf.errors import ConfigError, DataError
 
 # Places of the pipeline's random streams under the user's seed.
 _ORDER, _FLIPS = 101, 102
@@ -18,8 +21,10 @@ _ROUNDS = 32
 def training_batches(source, config, start_step=0, num_input_pipelines=1, input_pipeline_id=0):
     """Endless batches of images to train on, from any source.
 
-    Batch k depends on nothing but `config.seed` and `start_step + k`, so a run that resumes at
-    step s sees exactly what the uninterrupted run would have seen.
+    Batch k depends on nothing but the settings and `start_step + k`, so a run that resumes at
+    step s sees exactly what the uninterrupted run would have seen. Images in memory and folders
+    are shuffled whole, and the workers' parts make up the same global batch whatever their
+    number; TFDS and TFRecords are shuffled by files and through a buffer, each worker its share.
 
     Args:
         source: from `sources.open_source`.
@@ -34,38 +39,107 @@ def training_batches(source, config, start_step=0, num_input_pipelines=1, input_
         labels (batch,), zeros when `config.num_classes` is None.
 
     Raises:
-        ConfigError: the workers cannot share the images of a step evenly.
+        ConfigError: the workers cannot share the images of a step evenly, or
+            `cache_in_memory` needs more memory than there is.
+        DataError: labels are needed and there are none.
     """
+    sources.require_labels(source, config)
+    if config.cache_in_memory:
+        source = arrays.in_memory(source, config)
     global_size = config.global_batch_size * config.d_steps
     if global_size % num_input_pipelines:
         raise ConfigError(
             "global_batch_size",
             config.global_batch_size,
-            f"a multiple of the number of workers, {num_input_pipelines}",
+            f"a multiple of the number of workers, {num_input_pipelines}, for d_steps="
+            f"{config.d_steps}",
         )
-    batch_size = global_size // num_input_pipelines
-    first_row = batch_size * input_pipeline_id
-    root = sampling.root_seed(config.seed)
+    place = _Place(
+        root_seed=sampling.root_seed(config.seed),
+        start_step=start_step,
+        global_size=global_size,
+        batch_size=global_size // num_input_pipelines,
+        num_pipelines=num_input_pipelines,
+        pipeline=input_pipeline_id,
+    )
+    batches = _random_access if source.random_access else _sequential
+    steps = tf.data.Dataset.range(start_step, tf.int64.max)
+    batches = tf.data.Dataset.zip((steps, batches(source, config, place)))
+    finish = functools.partial(_finish, config=config, place=place)
+    options = tf.data.Options()
+    options.deterministic = True
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    return batches.map(finish).prefetch(tf.data.AUTOTUNE).with_options(options)
+
+
+class _Place(typing.NamedTuple):
+    """Which part of which batches a pipeline delivers."""
+
+    root_seed: tf.Tensor
+    start_step: int
+    global_size: int
+    batch_size: int
+    num_pipelines: int
+    pipeline: int
+
+    @property
+    def first_row(self):
+        return self.batch_size * self.pipeline
+
+
+def _random_access(source, config, place):
+    """Batches of a source that can fetch any image: shuffled whole, resumed at once."""
+    rows = place.first_row + tf.range(place.batch_size, dtype=tf.int64)
+    seed = sampling.fold_in(place.root_seed, _ORDER)
 
     def indices(step):
-        positions = step * global_size + first_row + tf.range(batch_size, dtype=tf.int64)
-        return shuffled_indices(positions, source.num_examples, sampling.fold_in(root, _ORDER))
+        return shuffled_indices(step * place.global_size + rows, source.num_examples, seed)
 
-    def finish(step, batch):
-        images, labels = batch
-        if config.random_flip:
-            heads = tf.random.stateless_uniform([global_size], sampling.fold_in(root, _FLIPS, step))
-            mine = heads[first_row : first_row + batch_size]
-            images = preprocessing.mirror(images, mine < 0.5)
-        shape = (batch_size, config.resolution, config.resolution, config.channels)
-        images = tf.ensure_shape(images, shape)
-        if config.num_classes is None:
-            labels = tf.zeros_like(labels)
-        return images, tf.ensure_shape(tf.cast(labels, tf.int32), (batch_size,))
+    return source.batches(tf.data.Dataset.range(place.start_step, tf.int64.max).map(indices))
 
-    steps = tf.data.Dataset.range(start_step, tf.int64.max)
-    batches = tf.data.Dataset.zip((steps, source.batches(steps.map(indices))))
-    return batches.map(finish).prefetch(tf.data.AUTOTUNE)
+
+def _sequential(source, config, place):
+    """Batches of a source that reads from front to back.
+
+    Every pass orders the files anew and shuffles records through a buffer of
+    `config.shuffle_buffer`; resuming skips records of the current pass without decoding them.
+    """
+    size = source.shard_size(place.num_pipelines, place.pipeline)
+    if size < 1:
+        raise DataError(f"{config.dataset} has fewer images than there are workers")
+    first_pass, offset = divmod(place.start_step * place.batch_size, size)
+
+    @tf.autograph.experimental.do_not_convert
+    def one_pass(number):
+        # Dataset.shuffle mixes in the graph's seed. This sets the seed of this function's own
+        # graph, so that the program's does not matter. (0 would fail beside a seed tensor.)
+        tf.random.set_seed(1)
+        seed = sampling.fold_in(place.root_seed, _ORDER, number)
+        records = source.records(seed, place.num_pipelines, place.pipeline)
+        records = records.shuffle(config.shuffle_buffer, seed=sequential.scalar_seed(seed))
+        return records.skip(tf.where(number == first_pass, tf.constant(offset, tf.int64), 0))
+
+    def decode(encoded, label):
+        return source.decode(encoded)[0], label
+
+    records = tf.data.Dataset.range(first_pass, tf.int64.max).flat_map(one_pass)
+    images = records.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
+    return images.batch(place.batch_size, drop_remainder=True)
+
+
+def _finish(step, batch, config, place):
+    """Flips, labels and static shapes of one batch."""
+    images, labels = batch
+    if config.random_flip:
+        seed = sampling.fold_in(place.root_seed, _FLIPS, step)
+        draws = tf.random.stateless_uniform([place.global_size], seed)
+        mine = draws[place.first_row : place.first_row + place.batch_size]
+        images = preprocessing.mirror(images, mine < 0.5)
+    shape = (place.batch_size, config.resolution, config.resolution, config.channels)
+    if config.num_classes is None:
+        labels = tf.zeros_like(labels)
+    labels = tf.ensure_shape(tf.cast(labels, tf.int32), shape[:1])
+    return tf.ensure_shape(images, shape), labels
 
 
 def shuffled_indices(positions, num_examples, seed):

@@ -6,7 +6,10 @@ import os
 
 from sagan_tf.data import idx
 from sagan_tf.data.arrays import ArraySource
-from sagan_tf.errors import ConfigError
+from sagan_tf.data.folder import FolderSource
+from sagan_tf.data.records import RecordSource
+from sagan_tf.data.tfds_source import TFDSSource
+from sagan_tf.errors import ConfigError, DataError
 
 FASHION_MNIST_CLASSES = (
     "T-shirt/top",
@@ -42,6 +45,15 @@ def open_source(config, data_dir=None):
     return _OPENERS[kind](rest, config, data_dir)
 
 
+def require_labels(source, config):
+    """Raises DataError if `config` trains with classes and the source has none."""
+    if config.num_classes is not None and not source.has_labels:
+        raise DataError(
+            f"{config.dataset} has no classes, but num_classes={config.num_classes}; use "
+            "num_classes=none, or put the images into one sub-folder for each class"
+        )
+
+
 def _open_bundled(_, config, data_dir):
     images, labels = idx.read_directory(_BUNDLED_DIRECTORY, _IDX_PREFIXES["test"])
     return ArraySource.from_small_images(images, labels, FASHION_MNIST_CLASSES, config)
@@ -54,4 +66,18 @@ def _open_idx(path, config, data_dir):
     return ArraySource.from_small_images(images, labels, None, config)
 
 
-_OPENERS = {"bundled": _open_bundled, "idx": _open_idx}
+def _open_folder(path, config, data_dir):
+    return FolderSource(path, config)
+
+
+def _open_records(pattern, config, data_dir):
+    return RecordSource(pattern, config)
+
+
+_OPENERS = {
+    "bundled": _open_bundled,
+    "idx": _open_idx,
+    "folder": _open_folder,
+    "tfrecord": _open_records,
+    "tfds": TFDSSource,
+}

@@ -1,0 +1,141 @@
+"""A folder of images: one sub-folder a class, or all images in one folder."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import hashlib
+import os
+
+import numpy as np
+import tensorflow as tf
+
+from sagan_tf.data import decoding, loading
+from sagan_tf.errors import DataError
+
+_EXTENSIONS = ("jpg", "jpeg", "png", "bmp", "webp")
+_LISTING_THREADS = 16  # listing a bucket waits for the network
+
+
+class FolderSource:
+    """Images in a folder, local or in a bucket, read as they are needed.
+
+    The sub-folders, sorted by name, are the classes; an image may lie deeper within. A folder
+    without sub-folders has no labels. Hidden files and files of other kinds are left alone.
+
+    Args:
+        directory: the folder.
+        config: ExperimentConfig.
+
+    Raises:
+        DataError: there is no such folder, or there are no images in it.
+    """
+
+    random_access = True
+
+    def __init__(self, directory, config):
+        self.directory = directory
+        self.config = config
+        self.paths, labels, self.class_names = _list_images(directory)
+        self.labels = np.asarray(labels, np.int32)
+        self.has_labels = self.class_names is not None
+        self.num_examples = len(self.paths)
+
+    def fingerprint(self):
+        """A text that changes when files come, go or change class."""
+        digest = hashlib.sha256()
+        for path, label in zip(self.paths, self.labels):
+            digest.update(f"{path}\0{label}\n".encode("utf-8", "surrogateescape"))
+        return digest.hexdigest()
+
+    def known_histogram(self):
+        """None: only decoding shows which files are images."""
+
+    def batches(self, index_batches):
+        """Images and labels for each batch of indices, decoded in parallel, in order.
+
+        Args:
+            index_batches: tf.data.Dataset of int64 (batch,), of a static size.
+
+        Returns:
+            tf.data.Dataset of uint8 (batch, resolution, resolution, channels) and int32 (batch,).
+        """
+        paths, labels = tf.constant(self.paths), tf.constant(self.labels)
+
+        def load(index):
+            image, _ = decoding.decode(tf.io.read_file(paths[index]), self.config)
+            return image, labels[index]
+
+        images = index_batches.unbatch().map(load, num_parallel_calls=tf.data.AUTOTUNE)
+        return images.batch(index_batches.element_spec.shape[0], drop_remainder=True)
+
+    def examples(self, order=None):
+        """Every image, as `loading.Example`.
+
+        Args:
+            order: iterable of indices; None is all, sorted.
+        """
+        load = loading.image_loader(
+            lambda path: decoding.decode(tf.io.read_file(path), self.config)
+        )
+        for index in range(self.num_examples) if order is None else order:
+            path = self.paths[index]
+            yield loading.Example(path, int(self.labels[index]), lambda path=path: load(path))
+
+
+def _list_images(directory):
+    """Paths, labels and class names (None without sub-folders) below a folder."""
+    if not tf.io.gfile.isdir(directory):
+        raise DataError(f"there is no folder {_absolute(directory)}")
+    flat, folders = _list(directory)
+    with concurrent.futures.ThreadPoolExecutor(_LISTING_THREADS) as pool:
+        found = list(pool.map(_list_below, folders))
+    if not flat and not any(found):
+        kinds = ", ".join(_EXTENSIONS)
+        raise DataError(f"no images ({kinds}) in {_absolute(directory)} or its sub-folders")
+    if not any(found):
+        paths, labels, names = flat, [0] * len(flat), None
+    else:
+        _check_classes(directory, flat, folders, found)
+        paths = [path for paths in found for path in paths]
+        labels = [label for label, paths in enumerate(found) for _ in paths]
+        names = tuple(os.path.basename(folder) for folder in folders)
+    _check_webp(paths)
+    return paths, labels, names
+
+
+def _check_classes(directory, flat, folders, found):
+    if flat:
+        raise DataError(
+            f"{directory} has images both in sub-folders and beside them, such as {flat[0]}; "
+            "move all images into class sub-folders, or all into one folder"
+        )
+    empty = [folder for folder, paths in zip(folders, found) if not paths]
+    if empty:
+        raise DataError(f"the class folder {empty[0]} has no images; remove it or fill it")
+
+
+def _check_webp(paths):
+    webp = [path for path in paths if path.lower().endswith(".webp")]
+    if webp and not decoding.can_read_webp():
+        raise DataError(f"TensorFlow {tf.__version__} cannot read WebP, such as {webp[0]}")
+
+
+def _list_below(directory):
+    images, folders = _list(directory)
+    for folder in folders:
+        images += _list_below(folder)
+    return images
+
+
+def _list(directory):
+    """Images and sub-folders directly in a folder, sorted."""
+    names = [name for name in sorted(tf.io.gfile.listdir(directory)) if not name.startswith(".")]
+    images, others = [], []
+    for name in names:
+        is_image = name.lower().rpartition(".")[2] in _EXTENSIONS
+        (images if is_image else others).append(os.path.join(directory, name.rstrip("/")))
+    return images, [path for path in others if tf.io.gfile.isdir(path)]
+
+
+def _absolute(path):
+    return path if "://" in path else os.path.abspath(path)

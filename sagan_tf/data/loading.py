@@ -1,0 +1,129 @@
+"""Reads the images of any source one by one, by name, in parallel and outside `tf.data`.
+
+`tf.data` stops at the first damaged image without saying which. The preflight, the preparation
+and the memory cache look at every image, so they read through here.
+"""
+
+from __future__ import annotations
+
+import collections
+import concurrent.futures
+import os
+import typing
+
+import numpy as np
+import tensorflow as tf
+
+from sagan_tf import files
+from sagan_tf.errors import DataError
+
+_NAMES_SHOWN = 5
+
+
+class Example(typing.NamedTuple):
+    """One image that is not read yet.
+
+    Args:
+        name: the file, or the place of the record; for people.
+        label: int.
+        load: reads and decodes; returns the image, uint8 (resolution, resolution, channels), and
+            its (height, width) before.
+    """
+
+    name: str
+    label: int
+    load: typing.Callable
+
+
+class Loaded(typing.NamedTuple):
+    """An image that was read, or why it could not be.
+
+    Args:
+        name: as in `Example`.
+        label: as in `Example`.
+        image: uint8 (resolution, resolution, channels), or None.
+        size: (height, width) of the encoded image, or None.
+        problem: None, or one line of text.
+    """
+
+    name: str
+    label: int
+    image: np.ndarray | None
+    size: tuple | None
+    problem: str | None
+
+
+def image_loader(decode):
+    """A fast `Example.load` on encoded bytes, giving NumPy.
+
+    Args:
+        decode: function of a string tensor; returns an image and a size.
+    """
+    graph = tf.function(decode, input_signature=[tf.TensorSpec((), tf.string)])
+
+    def load(encoded):
+        image, size = graph(encoded)
+        return image.numpy(), tuple(int(n) for n in size.numpy())
+
+    return load
+
+
+def load_all(examples):
+    """Loads examples in parallel, in order, a bounded number ahead.
+
+    Args:
+        examples: iterable of `Example`.
+
+    Yields:
+        `Loaded`, one an example.
+    """
+    threads = os.cpu_count() or 1
+    pool = concurrent.futures.ThreadPoolExecutor(threads)
+    pending = collections.deque()
+    try:
+        for example in examples:
+            pending.append(pool.submit(_load, example))
+            if len(pending) > 4 * threads:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _load(example):
+    try:
+        image, size = example.load()
+    except (tf.errors.OpError, ValueError) as error:
+        message = " ".join(str(getattr(error, "message", error)).split())
+        problem = message.rpartition("}} ")[2].partition(" [[")[0].partition(" [Op:")[0]
+        return Loaded(example.name, example.label, None, None, problem)
+    return Loaded(example.name, example.label, image, size, None)
+
+
+def raise_if_unreadable(problems, list_path=None):
+    """Raises DataError that names images which could not be read.
+
+    Args:
+        problems: list of `Loaded` without an image.
+        list_path: a text file that gets all their names; None names only the first few.
+    """
+    if not problems:
+        return
+    lines = [f"{item.name}: {item.problem}" for item in problems]
+    more = len(lines) - _NAMES_SHOWN
+    where = ""
+    if list_path:
+        files.write_whole(list_path, "\n".join(lines) + "\n")
+        where = f"; all are in {list_path}"
+    rest = f"; and {more} more" if more > 0 else ""
+    shown = "; ".join(lines[:_NAMES_SHOWN])
+    raise DataError(f"{len(lines)} images cannot be read: {shown}{rest}{where}")
+
+
+def raise_if_incomplete(count, source, config):
+    """Raises DataError when a pass over a source met fewer images than it announced."""
+    if count != source.num_examples:
+        raise DataError(
+            f"{config.dataset} announces {source.num_examples} images but holds {count}"
+        )

@@ -1,0 +1,167 @@
+"""`dataset.json`: what a directory of prepared TFRecords holds."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+
+import tensorflow as tf
+
+from sagan_tf import files
+from sagan_tf.errors import ConfigError, DataError
+
+FILE_NAME = "dataset.json"
+PLAN_NAME = "preparation.json"  # there from the start of a preparation
+_FORMAT = 1
+_PREPROCESSING = ("resolution", "channels", "crop", "background")
+
+
+@dataclasses.dataclass(frozen=True)
+class Shard:
+    """One TFRecord file.
+
+    Args:
+        file: its name in the directory.
+        num_examples: records.
+        num_bytes: size.
+        sha256: of its contents.
+        histogram: {label: images}.
+        skipped: names of images left out because they could not be read.
+    """
+
+    file: str
+    num_examples: int
+    num_bytes: int
+    sha256: str
+    histogram: dict
+    skipped: tuple = ()
+
+    @classmethod
+    def from_dict(cls, values):
+        """From JSON, whose keys are text."""
+        histogram = {int(label): count for label, count in values["histogram"].items()}
+        return cls(**{**values, "histogram": histogram, "skipped": tuple(values["skipped"])})
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifest:
+    """Everything that training must know about prepared images.
+
+    Args:
+        source: the `dataset` setting that they were made from.
+        split: its split.
+        class_names: tuple of str, or None.
+        has_labels: False when all labels are 0 because there were none.
+        preprocessing: {setting: value} of the settings that shaped the pixels.
+        shards: tuple of `Shard`.
+    """
+
+    source: str
+    split: str
+    class_names: tuple | None
+    has_labels: bool
+    preprocessing: dict
+    shards: tuple
+
+    @property
+    def num_examples(self):
+        """Images in all shards."""
+        return sum(shard.num_examples for shard in self.shards)
+
+    @property
+    def histogram(self):
+        """{label: images} over all shards."""
+        return merge_histograms(shard.histogram for shard in self.shards)
+
+    @property
+    def checksum(self):
+        """SHA-256 over the checksums of the shards."""
+        return hashlib.sha256("".join(s.sha256 for s in self.shards).encode()).hexdigest()
+
+    def write(self, directory):
+        """Writes `dataset.json`, whole or not at all."""
+        derived = {name: getattr(self, name) for name in ("num_examples", "histogram", "checksum")}
+        values = {"format": _FORMAT, **dataclasses.asdict(self), **derived}
+        files.write_whole(os.path.join(directory, FILE_NAME), json.dumps(values, indent=2) + "\n")
+
+    @classmethod
+    def read(cls, directory):
+        """The manifest in a directory, or None if there is none.
+
+        Raises:
+            DataError: the file is not one of ours, or was edited.
+        """
+        path = os.path.join(directory, FILE_NAME)
+        if not tf.io.gfile.exists(path):
+            return None
+        try:
+            values = json.loads(files.read_text(path))
+            names = values["class_names"]
+            manifest = cls(
+                source=values["source"],
+                split=values["split"],
+                class_names=None if names is None else tuple(names),
+                has_labels=values["has_labels"],
+                preprocessing={name: values["preprocessing"][name] for name in _PREPROCESSING},
+                shards=tuple(Shard.from_dict(shard) for shard in values["shards"]),
+            )
+            intact = values["format"] == _FORMAT and values["checksum"] == manifest.checksum
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DataError(f"{path} cannot be read: {error!r}; prepare the data again") from error
+        if not intact or values["num_examples"] != manifest.num_examples:
+            raise DataError(f"{path} does not agree with itself; prepare the data again")
+        return manifest
+
+    def check_config(self, config):
+        """Raises ConfigError when pixels were prepared otherwise than `config` asks."""
+        for name, prepared in self.preprocessing.items():
+            if getattr(config, name) != prepared:
+                raise ConfigError(
+                    name, getattr(config, name), f"{prepared!r}, as {config.dataset} was prepared"
+                )
+
+    def check_files(self, directory, paths):
+        """Raises DataError unless `paths` are all the shards, whole by their size."""
+        found = {os.path.basename(path) for path in paths}
+        for shard in self.shards:
+            path = os.path.join(directory, shard.file)
+            if shard.file not in found:
+                raise DataError(f"{path} is missing; dataset.json lists {len(self.shards)} shards")
+            size = tf.io.gfile.stat(path).length
+            if size != shard.num_bytes:
+                raise DataError(f"{path} has {size} bytes; dataset.json says {shard.num_bytes}")
+        strangers = found - {shard.file for shard in self.shards}
+        if strangers:
+            raise DataError(f"{os.path.join(directory, min(strangers))} is not in dataset.json")
+
+    def check_contents(self, directory):
+        """Raises DataError unless every shard has the contents that were prepared."""
+        for shard in self.shards:
+            path = os.path.join(directory, shard.file)
+            if sha256(path) != shard.sha256:
+                raise DataError(f"{path} is damaged: its checksum is not that of dataset.json")
+
+
+def preprocessing_of(config):
+    """{setting: value} of the settings that shape the pixels."""
+    return {name: getattr(config, name) for name in _PREPROCESSING}
+
+
+def merge_histograms(histograms):
+    """Adds up {label: images} dictionaries; sorted by label."""
+    total = {}
+    for histogram in histograms:
+        for label, count in histogram.items():
+            total[label] = total.get(label, 0) + count
+    return dict(sorted(total.items()))
+
+
+def sha256(path, chunk=1 << 20):
+    """SHA-256 of a file, in hexadecimal."""
+    digest = hashlib.sha256()
+    with tf.io.gfile.GFile(path, "rb") as file:
+        while block := file.read(chunk):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,209 @@
+"""Any source to sharded TFRecords at the training resolution, in a run that can be restarted."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import itertools
+import json
+import math
+import os
+import typing
+
+import tensorflow as tf
+import tqdm
+
+from sagan_tf import files, sampling
+from sagan_tf.data import loading, manifest, pipeline, records
+from sagan_tf.errors import DataError
+
+_WORK = "in_progress"  # unfinished files, and notes on the finished ones
+_MOST_SHARD_BYTES = 256 << 20
+_WORKERS_SERVED = 8  # a multiple of this many shards splits evenly over 1, 2, 4 or 8 workers
+_ORDER = 103  # place of the stored order under the user's seed
+
+
+def prepare(source, config, output_dir, num_shards=None, skip_unreadable=False):
+    """Writes every image of a source, decoded and resized, to TFRecords.
+
+    The records hold raw uint8 pixels (`image_raw`), which cost nothing to read. Images of a
+    folder are stored in an order shuffled by `config.seed`, so that a shard is a fair sample.
+    Killed at any moment, the same call carries on: finished shards stay, and a shard gets its
+    name only when it is whole. `dataset.json` comes last.
+
+    Args:
+        source: from `sources.open_source`.
+        config: ExperimentConfig: its data settings and seed.
+        output_dir: a new directory, one that a killed preparation left, or a finished one, which
+            stays as it is; local or in a bucket.
+        num_shards: files; None makes files of up to 256 MiB, a multiple of 8 of them.
+        skip_unreadable: leaves out images that cannot be read and names them in `dataset.json`,
+            instead of failing.
+
+    Returns:
+        The `manifest.Manifest`.
+
+    Raises:
+        DataError: an image cannot be read, or the directory holds something else.
+    """
+    num_shards = num_shards or _default_num_shards(source, config)
+    plan = _Plan(
+        dataset=config.dataset,
+        split=config.split,
+        fingerprint=source.fingerprint(),
+        preprocessing=manifest.preprocessing_of(config),
+        num_examples=source.num_examples,
+        num_shards=min(num_shards, source.num_examples),
+        seed=config.seed,
+    )
+    plan.claim(output_dir)
+    finished = manifest.Manifest.read(output_dir)
+    if finished:
+        return finished
+    shards = _write_shards(source, config, plan, output_dir, skip_unreadable)
+    result = manifest.Manifest(
+        source=config.dataset,
+        split=config.split,
+        class_names=source.class_names,
+        has_labels=source.has_labels,
+        preprocessing=plan.preprocessing,
+        shards=tuple(shards),
+    )
+    result.write(output_dir)
+    tf.io.gfile.rmtree(os.path.join(output_dir, _WORK))
+    return result
+
+
+@dataclasses.dataclass(frozen=True)
+class _Plan:
+    """What a directory is being filled with; a restart must have the same."""
+
+    dataset: str
+    split: str
+    fingerprint: str
+    preprocessing: dict
+    num_examples: int
+    num_shards: int
+    seed: int
+
+    def claim(self, directory):
+        """Writes the plan into a new directory; compares it with one that is there.
+
+        Raises:
+            DataError: the directory has another plan, or other files and no plan.
+        """
+        path = os.path.join(directory, manifest.PLAN_NAME)
+        values = dataclasses.asdict(self)
+        if not tf.io.gfile.exists(path):
+            if tf.io.gfile.isdir(directory) and tf.io.gfile.listdir(directory):
+                raise DataError(f"{directory} is not empty and was not made by prepare_data")
+            tf.io.gfile.makedirs(os.path.join(directory, _WORK))
+            files.write_whole(path, json.dumps(values, indent=2) + "\n")
+            return
+        before = json.loads(files.read_text(path))
+        for name, value in values.items():
+            if before.get(name) != value:
+                raise DataError(
+                    f"{directory} was begun with {name}={before.get(name)!r}, not {value!r}; "
+                    "use another directory"
+                )
+
+    def bounds(self, shard):
+        """First position of a shard, and the first after it."""
+        return (
+            shard * self.num_examples // self.num_shards,
+            (shard + 1) * self.num_examples // self.num_shards,
+        )
+
+    def file_name(self, shard):
+        return f"images-{shard:05d}-of-{self.num_shards:05d}.tfrecord"
+
+    def unfinished_path(self, directory, shard):
+        return os.path.join(directory, _WORK, self.file_name(shard))
+
+    def finish_shard(self, directory, shard, written):
+        """Gives a whole file its place, and returns its `manifest.Shard`."""
+        path = self.unfinished_path(directory, shard)
+        result = manifest.Shard(
+            file=self.file_name(shard),
+            num_examples=written.count,
+            num_bytes=tf.io.gfile.stat(path).length,
+            sha256=manifest.sha256(path),
+            histogram=written.histogram,
+            skipped=tuple(item.name for item in written.problems),
+        )
+        files.write_whole(f"{path}.json", json.dumps(dataclasses.asdict(result)))
+        tf.io.gfile.rename(path, os.path.join(directory, result.file), overwrite=True)
+        return result
+
+    def finished_shard(self, directory, shard):
+        """The `manifest.Shard` that `finish_shard` returned in an earlier run, or None."""
+        path = os.path.join(directory, self.file_name(shard))
+        note = f"{self.unfinished_path(directory, shard)}.json"
+        if not (tf.io.gfile.exists(path) and tf.io.gfile.exists(note)):
+            return None
+        result = manifest.Shard.from_dict(json.loads(files.read_text(note)))
+        return result if tf.io.gfile.stat(path).length == result.num_bytes else None
+
+
+def _default_num_shards(source, config):
+    image_bytes = config.resolution**2 * config.channels
+    shards = math.ceil(source.num_examples * image_bytes / _MOST_SHARD_BYTES)
+    return math.ceil(shards / _WORKERS_SERVED) * _WORKERS_SERVED
+
+
+def _write_shards(source, config, plan, directory, skip_unreadable):
+    """Writes the shards that are not there yet; returns all as `manifest.Shard`."""
+    shards = [plan.finished_shard(directory, number) for number in range(plan.num_shards)]
+    missing = [number for number, shard in enumerate(shards) if shard is None]
+    done = sum(shard.num_examples for shard in shards if shard)
+    images = loading.load_all(_examples_of(source, plan, missing))
+    problems = []
+    with tqdm.tqdm(
+        desc="preparing", total=plan.num_examples, initial=done, unit="image", disable=None
+    ) as bar:
+        for number in missing:
+            first, end = plan.bounds(number)
+            part = [] if end == first else itertools.islice(images, end - first)
+            found = _write_records(part, plan.unfinished_path(directory, number), bar)
+            problems += found.problems
+            if found.count + len(found.problems) != end - first:
+                loading.raise_if_incomplete(first + found.count, source, config)
+            if skip_unreadable or not found.problems:
+                shards[number] = plan.finish_shard(directory, number, found)
+    if not skip_unreadable:
+        loading.raise_if_unreadable(problems, os.path.join(directory, _WORK, "unreadable.txt"))
+    return shards
+
+
+class _Written(typing.NamedTuple):
+    """What went into a file."""
+
+    count: int
+    histogram: dict
+    problems: list
+
+
+def _write_records(images, path, bar):
+    histogram, problems = collections.Counter(), []
+    with tf.io.TFRecordWriter(path) as writer:
+        for item in images:
+            bar.update()
+            if item.problem:
+                problems.append(item)
+                continue
+            writer.write(records.serialize(item.image, item.label))
+            histogram[item.label] += 1
+    return _Written(sum(histogram.values()), dict(sorted(histogram.items())), problems)
+
+
+def _examples_of(source, plan, shards):
+    """The examples of some shards, in the stored order."""
+    if not source.random_access:
+        wanted = {p for shard in shards for p in range(*plan.bounds(shard))}
+        return (e for position, e in enumerate(source.examples()) if position in wanted)
+    ranges = [tf.range(*plan.bounds(shard), dtype=tf.int64) for shard in shards]
+    positions = tf.concat([tf.zeros(0, tf.int64), *ranges], axis=0)
+    seed = sampling.fold_in(sampling.root_seed(plan.seed), _ORDER)
+    order = pipeline.shuffled_indices(positions, plan.num_examples, seed)
+    return source.examples(order.numpy().tolist())

@@ -1,0 +1,197 @@
+"""TFRecord files: those that `prepare_data.py` wrote, and other people's."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+import tensorflow as tf
+from google.protobuf import message
+
+from sagan_tf.data.manifest import FILE_NAME, PLAN_NAME, Manifest
+from sagan_tf.data.sequential import SequentialSource
+from sagan_tf.errors import ConfigError, DataError
+
+# `image_raw`: uint8 pixels at the training resolution, the format of the released SAGAN code and
+# of openai/improved-gan before it. The others are encoded images: TFDS's names and TF-Slim's.
+RAW_IMAGE, LABEL = "image_raw", "label"
+_IMAGE_KEYS = (RAW_IMAGE, "image", "image/encoded", "encoded")
+_LABEL_KEYS = (LABEL, "image/class/label", "class")
+_PARALLEL_FILES = 16
+
+
+class RecordSource(SequentialSource):
+    """Images in TFRecord files.
+
+    With a `dataset.json` beside them, the files are checked against it; without, the names of the
+    features are found in the first record and the records are counted, which reads all files.
+
+    Args:
+        pattern: glob of the files, or their directory; local or in a bucket.
+        config: ExperimentConfig.
+
+    Raises:
+        DataError: no files, damaged files, or no image in them.
+        ConfigError: they hold images of another resolution, channels or crop.
+    """
+
+    def __init__(self, pattern, config):
+        self.config = config
+        self.paths = _find(pattern)
+        self.directory = os.path.dirname(self.paths[0])
+        self.manifest = Manifest.read(self.directory)
+        self._check_prepared()
+        self._image_key, self._label_key = _feature_names(self.paths[0])
+        self._check_raw_size()
+        self._counts = self._count_records()
+        self.num_examples = sum(self._counts)
+        self.class_names = self.manifest.class_names if self.manifest else None
+        self.has_labels = self.manifest.has_labels if self.manifest else bool(self._label_key)
+
+    def _check_prepared(self):
+        if self.manifest:
+            self.manifest.check_config(self.config)
+            self.manifest.check_files(self.directory, self.paths)
+        elif tf.io.gfile.exists(os.path.join(self.directory, PLAN_NAME)):
+            raise DataError(f"{self.directory} is not prepared to its end; run prepare_data again")
+
+    def _check_raw_size(self):
+        config = self.config
+        if self._image_key != RAW_IMAGE:
+            return
+        found = len(_first_features(self.paths[0])[RAW_IMAGE].bytes_list.value[0])
+        wanted = config.resolution**2 * config.channels
+        if found != wanted:
+            raise ConfigError(
+                "resolution",
+                config.resolution,
+                f"that of {self.paths[0]}: its images have {found} bytes, not {wanted} "
+                f"({config.resolution} x {config.resolution} x {config.channels} channels)",
+            )
+
+    def _count_records(self):
+        if not self.manifest:
+            return [_count(path) for path in self.paths]
+        counts = {shard.file: shard.num_examples for shard in self.manifest.shards}
+        return [counts[os.path.basename(path)] for path in self.paths]
+
+    def fingerprint(self):
+        """A text that changes with the contents (prepared files) or the files' sizes (others)."""
+        if self.manifest:
+            return self.manifest.checksum
+        sizes = "\n".join(f"{path}\0{tf.io.gfile.stat(path).length}" for path in self.paths)
+        return hashlib.sha256(sizes.encode()).hexdigest()
+
+    def known_histogram(self):
+        """{label: images} of prepared files, once their checksums hold; None for others."""
+        if not self.manifest:
+            return None
+        self.manifest.check_contents(self.directory)
+        return self.manifest.histogram
+
+    def records(self, seed, num_shards, shard):
+        """See `SequentialSource`: whole files for each worker where they divide evenly."""
+        by_file = self._shares_files(num_shards)
+        paths = tf.constant(self.paths[shard::num_shards] if by_file else self.paths)
+        if seed is not None:
+            paths = tf.random.experimental.stateless_shuffle(paths, seed)
+        records = tf.data.Dataset.from_tensor_slices(paths).interleave(
+            tf.data.TFRecordDataset,
+            cycle_length=min(_PARALLEL_FILES, len(self.paths)),
+            num_parallel_calls=tf.data.AUTOTUNE,
+            deterministic=True,
+        )
+        if not by_file:
+            records = records.shard(num_shards, shard)
+        return records.map(self._parse, num_parallel_calls=tf.data.AUTOTUNE)
+
+    def shard_size(self, num_shards, shard):
+        """See `SequentialSource`."""
+        if self._shares_files(num_shards):
+            return sum(self._counts[shard::num_shards])
+        return -(-(self.num_examples - shard) // num_shards)
+
+    def decode(self, encoded):
+        """See `SequentialSource`: raw pixels need no decoding."""
+        if self._image_key != RAW_IMAGE:
+            return super().decode(encoded)
+        side, channels = self.config.resolution, self.config.channels
+        image = tf.reshape(tf.io.decode_raw(encoded, tf.uint8), (side, side, channels))
+        return image, tf.constant([side, side])
+
+    def _shares_files(self, num_shards):
+        # Uneven shares of files would show some images more often than others.
+        return len(self.paths) % num_shards == 0
+
+    def _parse(self, record):
+        features = {self._image_key: tf.io.FixedLenFeature((), tf.string)}
+        if self._label_key:
+            features[self._label_key] = tf.io.FixedLenFeature((), tf.int64)
+        parsed = tf.io.parse_single_example(record, features)
+        label = parsed[self._label_key] if self._label_key else tf.constant(0, tf.int64)
+        return parsed[self._image_key], label
+
+
+def serialize(image, label):
+    """One prepared image as a record.
+
+    Args:
+        image: uint8 (height, width, channels), NumPy.
+        label: int.
+    """
+    height, width, depth = image.shape
+    numbers = {"height": height, "width": width, "depth": depth, LABEL: label}
+    features = {
+        key: tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+        for key, value in numbers.items()
+    }
+    pixels = tf.train.BytesList(value=[image.tobytes()])
+    features[RAW_IMAGE] = tf.train.Feature(bytes_list=pixels)
+    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+
+
+def _find(pattern):
+    if tf.io.gfile.isdir(pattern):
+        pattern = os.path.join(pattern, "*.tfrecord*")
+    paths = sorted(tf.io.gfile.glob(pattern))
+    if not paths:
+        raise DataError(f"no files match {pattern}")
+    directories = sorted({os.path.dirname(path) for path in paths})
+    if len(directories) > 1 and any(
+        tf.io.gfile.exists(os.path.join(directory, FILE_NAME)) for directory in directories
+    ):
+        raise DataError(f"{pattern} mixes prepared data of {directories[0]} and {directories[1]}")
+    return paths
+
+
+def _first_features(path):
+    """The features of the first record of a file, by name."""
+    try:
+        record = next(iter(tf.data.TFRecordDataset(path)))
+        return tf.train.Example.FromString(record.numpy()).features.feature
+    except (StopIteration, tf.errors.OpError, message.DecodeError) as error:
+        raise DataError(f"{path} does not begin with a TFRecord of a tf.train.Example") from error
+
+
+def _feature_names(path):
+    """The names of the image and the label feature, None for no label."""
+    features = _first_features(path)
+    image_key = next((key for key in _IMAGE_KEYS if key in features), None)
+    if image_key is None:
+        raise DataError(
+            f"{path} has the features {', '.join(sorted(features))}; "
+            f"the image must be one of {', '.join(_IMAGE_KEYS)}"
+        )
+    return image_key, next((key for key in _LABEL_KEYS if key in features), None)
+
+
+def _count(path):
+    """Records in a file, by reading it."""
+    try:
+        return int(tf.data.TFRecordDataset(path).reduce(tf.constant(0, tf.int64), _add_one))
+    except tf.errors.OpError as error:
+        raise DataError(f"{path} is damaged: {error.message}") from error
+
+
+def _add_one(count, _):
+    return count + 1
