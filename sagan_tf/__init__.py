@@ -1,10 +1,29 @@
 """Self-Attention GANs for TensorFlow 2 and Keras (Zhang et al., arXiv:1805.08318)."""
 
-from sagan_tf import config, layers, losses
+from sagan_tf import config, evaluation, layers, losses, sampling
+from sagan_tf.config import ExperimentConfig
+from sagan_tf.errors import ConfigError, DataError, RunDirectoryError, TrainingError, UserError
 from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.models.generator import Generator
 from sagan_tf.models.sagan import SAGAN
+from sagan_tf.training.checkpoints import load
 
 __version__ = "0.1.0"
 
-__all__ = ["SAGAN", "Discriminator", "Generator", "config", "layers", "losses"]
+__all__ = [
+    "SAGAN",
+    "ConfigError",
+    "DataError",
+    "Discriminator",
+    "ExperimentConfig",
+    "Generator",
+    "RunDirectoryError",
+    "TrainingError",
+    "UserError",
+    "config",
+    "evaluation",
+    "layers",
+    "load",
+    "losses",
+    "sampling",
+]

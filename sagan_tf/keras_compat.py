@@ -17,3 +17,19 @@ def named_layers(parent, prefix=""):
         path = f"{prefix}{child.name}"
         yield path, child
         yield from named_layers(child, f"{path}/")
+
+
+def named_variables(model):
+    """Every variable inside `model` by its path, such as "block1/conv1/kernel".
+
+    The two Keras name variables differently, and Keras 3's lists of layers are invisible to
+    `tf.train.Checkpoint`; these paths are the same in both.
+    """
+    named, seen = {}, set()
+    # Inner layers first, so that what is left over is a layer's own.
+    for path, layer in sorted(named_layers(model), key=lambda item: -item[0].count("/")):
+        for variable in layer.weights:
+            if id(variable) not in seen:
+                seen.add(id(variable))
+                named[f"{path}/{variable.name.split('/')[-1].split(':')[0]}"] = variable
+    return named

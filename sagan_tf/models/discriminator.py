@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from sagan_tf.config import DEFAULTS
-from sagan_tf.errors import ConfigError
+from sagan_tf.errors import DataError
 from sagan_tf.layers.plain import dense, embedding
 from sagan_tf.layers.residual_blocks import DiscriminatorBlock
 from sagan_tf.models import architecture
@@ -112,7 +112,7 @@ class Discriminator(architecture.Network):
     def call(self, images, labels=None, training=False):
         """Scores the images; `training=True` lets spectral normalization move."""
         if self.embedding is not None and labels is None:
-            raise ConfigError("labels", None, "given: this discriminator is class-conditional")
+            raise DataError("labels are missing; this discriminator is class-conditional")
         hidden = tf.cast(images, self.compute_dtype)
         for block in self.blocks:
             hidden = block(hidden)

@@ -30,7 +30,9 @@ class MovingAverage:
 
     def __init__(self, average, source):
         singular = {
-            id(layer.u) for _, layer in named_layers(source) if isinstance(layer, SpectralNormalized)
+            id(layer.u)
+            for _, layer in named_layers(source)
+            if isinstance(layer, SpectralNormalized)
         }
         pairs = list(zip(average.variables, source.variables))
         self._averaged = [pair for pair in pairs if id(pair[1]) not in singular]

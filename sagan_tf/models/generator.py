@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from sagan_tf.config import DEFAULTS
-from sagan_tf.errors import ConfigError
+from sagan_tf.errors import ConfigError, DataError
 from sagan_tf.layers.conditional_batch_norm import ConditionalBatchNormalization
 from sagan_tf.layers.plain import conv2d, dense
 from sagan_tf.layers.residual_blocks import GeneratorBlock
@@ -152,7 +152,7 @@ class Generator(architecture.Network):
         if self.num_classes is None:
             labels = None
         elif labels is None:
-            raise ConfigError("labels", None, "given: this generator is class-conditional")
+            raise DataError("labels are missing; this generator is class-conditional")
         hidden = self.dense(latents)  # (b, 16*c)
         return tf.reshape(hidden, (-1, 4, 4, hidden.shape[-1] // 16)), labels
 

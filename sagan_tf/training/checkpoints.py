@@ -7,6 +7,7 @@ import os
 import tensorflow as tf
 
 from sagan_tf.errors import RunDirectoryError
+from sagan_tf.keras_compat import named_variables
 from sagan_tf.models import recipe
 from sagan_tf.training import run_directory
 
@@ -22,13 +23,12 @@ class Checkpoints:
 
     def __init__(self, model, directory, keep=None):
         self._model = model
+        networks = ("generator", "discriminator", "ema_generator")
+        optimizers = ("generator_optimizer", "discriminator_optimizer")
         self._checkpoint = tf.train.Checkpoint(
-            generator=model.generator,
-            discriminator=model.discriminator,
-            ema_generator=model.ema_generator,
-            generator_optimizer=model.generator_optimizer,
-            discriminator_optimizer=model.discriminator_optimizer,
             step=model.step,
+            **{name: named_variables(getattr(model, name)) for name in networks},
+            **{name: list(getattr(model, name).variables) for name in optimizers},
         )
         self._manager = tf.train.CheckpointManager(
             self._checkpoint, directory, max_to_keep=keep, checkpoint_name="step"

@@ -46,12 +46,10 @@ def activation_bytes(model, batch_size):
     labels = tf.TensorSpec((2 * batch_size,), tf.int32)
     forward = tf.function(lambda x, y: discriminator(x, y, training=True))
     graph = forward.get_concrete_function(images, labels).graph
-    outputs = [op.outputs[0] for op in graph.get_operations() if op.type in _KEPT]
-    return sum(
-        output.shape.num_elements() * output.dtype.size
-        for output in outputs
-        if output.shape.is_fully_defined() and output.shape.rank and output.shape[0] == 2 * batch_size
-    )
+    kept = [op.outputs[0] for op in graph.get_operations() if op.type in _KEPT]
+    # Those with the batch in front; others are weights on their way to a convolution.
+    batched = [x for x in kept if x.shape.rank and x.shape[0] == 2 * batch_size]
+    return sum(x.shape.num_elements() * x.dtype.size for x in batched)
 
 
 def _gibibytes(count):

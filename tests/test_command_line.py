@@ -1,0 +1,38 @@
+import pytest
+
+from sagan_tf import command_line, config
+from sagan_tf.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("train_steps", "1_000", 1000),
+        ("generator_learning_rate", "2e-4", 2e-4),
+        ("num_classes", "none", None),
+        ("num_classes", "7", 7),
+        ("random_flip", "True", True),
+        ("generator_channel_multipliers", "4,4,2,1", (4, 4, 2, 1)),
+        ("generator_channel_multipliers", "None", None),
+        ("dataset", "folder:/data/None", "folder:/data/None"),
+    ],
+)
+def test_values_from_text(name, text, value):
+    assert command_line.parse_value(name, text) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("train_steps", "1.5"), ("ema_decay", "much"), ("random_flip", "maybe"), ("seed", "none")],
+)
+def test_wrong_text_is_named(name, text):
+    with pytest.raises(ConfigError, match=f"{name}='{text}'"):
+        command_line.parse_value(name, text)
+
+
+def test_every_field_can_be_given_as_text():
+    for preset in map(config.get, config.names()):
+        for name in config.FIELDS:
+            value = getattr(preset, name)
+            text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+            assert command_line.parse_value(name, text) == value

@@ -1,0 +1,204 @@
+"""The loop on the bundled images, with networks small enough for a test."""
+
+import io
+import json
+import os
+import shutil
+import signal
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import sagan_tf
+from sagan_tf.errors import ConfigError, RunDirectoryError, TrainingError
+from sagan_tf.models import recipe
+from sagan_tf.training import loop
+from sagan_tf.training.checkpoints import Checkpoints
+
+
+@pytest.fixture(scope="module")
+def small_config(tiny_config):
+    """16x16 bundled garments, 6 steps; events at every second step."""
+    return tiny_config.replace(
+        num_classes=10,
+        base_channels=4,
+        train_steps=6,
+        log_every=2,
+        sample_every=2,
+        checkpoint_every=2,
+        keep_checkpoints=2,
+        steps_per_loop=2,
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(small_config, tmp_path_factory):
+    """(run directory, model, what was printed) of an uninterrupted run."""
+    run_dir = tmp_path_factory.mktemp("runs") / "whole"
+    stream = io.StringIO()
+    model = loop.train(small_config, run_dir, stream=stream)
+    return run_dir, model, stream.getvalue()
+
+
+def test_run_directory_holds_everything(finished, small_config):
+    run_dir, model, printed = finished
+    assert (
+        sagan_tf.ExperimentConfig.from_json((run_dir / "config.json").read_text()) == small_config
+    )
+    assert json.loads((run_dir / "class_names.json").read_text())[0] == "T-shirt/top"
+    samples = sorted(path.name for path in (run_dir / "samples").iterdir())
+    assert samples == [f"step_{step:08d}.png" for step in (2, 4, 6)]
+    lines = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [2, 4, 6]
+    for name in (*sagan_tf.models.sagan.METRICS, "images_per_second", "gamma/generator/attention"):
+        assert all(np.isfinite(line[name]) for line in lines), name
+    assert Checkpoints(model, str(run_dir / "checkpoints")).steps() == [4, 6]
+    assert "step 6/6" in printed and "images/s" in printed
+
+
+def test_sample_grid_has_one_row_a_class(finished):
+    run_dir, model, _ = finished
+    grid = tf.io.decode_png((run_dir / "samples" / "step_00000006.png").read_bytes()).numpy()
+    assert grid.shape == (10 * 18 + 2, 10 * 18 + 2, 1)
+    latents, labels = loop.sample_inputs(
+        sagan_tf.ExperimentConfig.from_json((run_dir / "config.json").read_text())
+    )
+    assert list(labels.numpy()) == [label for label in range(10) for _ in range(10)]
+    images = sagan_tf.sampling.to_uint8(model.ema_generator(latents, labels)).numpy()
+    shown = grid[2 + 18 * 3 : 18 + 18 * 3, 2 + 18 * 4 : 18 + 18 * 4].astype(int)
+    np.testing.assert_allclose(shown, images[34], atol=1)
+
+
+def test_tensorboard_events_hold_what_the_docs_say(finished):
+    run_dir, _, _ = finished
+    (path,) = run_dir.glob("events.*")
+    tags = set()
+    for event in tf.compat.v1.train.summary_iterator(str(path)):
+        tags |= {value.tag for value in event.summary.value}
+    assert {"discriminator_loss", "generator_gradient_norm", "images_per_second", "samples"} <= tags
+    assert {"gamma/generator/attention", "gamma/discriminator/attention"} <= tags
+    assert {"sigma/generator/block1/conv1", "sigma/discriminator/embedding"} <= tags
+
+
+def test_interrupted_and_resumed_run_equals_the_uninterrupted_one(
+    finished, small_config, tmp_path, monkeypatch
+):
+    run_dir, stream = tmp_path / "parts", io.StringIO()
+    handler = signal.getsignal(signal.SIGTERM)
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "compiled_loop", interrupting(loop.compiled_loop))
+        stopped = loop.train(small_config, run_dir, stream=stream)
+    assert stopped.step.numpy() == 2
+    assert "Stopped by SIGTERM at step 2; saved" in stream.getvalue()
+    assert signal.getsignal(signal.SIGTERM) == handler
+    resumed = loop.train(small_config, run_dir, stream=stream)
+    assert "Resuming at step 2" in stream.getvalue()
+    model = finished[1]
+    for one, two in zip(all_variables(model), all_variables(resumed)):
+        np.testing.assert_array_equal(one, two, err_msg=one.name)
+    steps = [json.loads(line)["step"] for line in (run_dir / "metrics.jsonl").open()]
+    assert steps == [2, 4, 6]
+
+
+def interrupting(compiled_loop):
+    """The loop of a process that gets SIGTERM while its first call runs."""
+
+    def make(model, strategy):
+        run_steps = compiled_loop(model, strategy)
+
+        def run(iterator, count):
+            run_steps(iterator, count)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        return run
+
+    return make
+
+
+def all_variables(model):
+    optimizers = model.generator_optimizer, model.discriminator_optimizer
+    return [*model.variables, *optimizers[0].variables, *optimizers[1].variables]
+
+
+def test_finished_run_says_so(finished, small_config):
+    run_dir, model, _ = finished
+    before = {path: path.stat().st_mtime_ns for path in (run_dir / "checkpoints").iterdir()}
+    stream = io.StringIO()
+    loop.train(small_config, run_dir, stream=stream)
+    assert "is finished: 6 of 6 steps" in stream.getvalue()
+    assert before == {path: path.stat().st_mtime_ns for path in (run_dir / "checkpoints").iterdir()}
+
+
+def test_load_restores_the_run(finished):
+    run_dir, model, _ = finished
+    loaded = sagan_tf.load(run_dir)
+    np.testing.assert_array_equal(loaded.generate([0, 9], seed=3), model.generate([0, 9], seed=3))
+    assert sagan_tf.load(run_dir, step=4).step.numpy() == 4
+    with pytest.raises(RunDirectoryError, match=r"step=3 has no checkpoint.*4, 6"):
+        sagan_tf.load(run_dir, step=3)
+    with pytest.raises(RunDirectoryError, match="is not a run"):
+        sagan_tf.load(run_dir / "samples")
+
+
+def test_non_finite_loss_stops_with_the_step_and_keeps_the_last_checkpoint(
+    finished, small_config, tmp_path
+):
+    run_dir = tmp_path / "run"
+    shutil.copytree(finished[0], run_dir)
+    model = sagan_tf.load(run_dir)
+    model.step.assign(7)
+    model.generator.dense.kernel.assign(np.nan * np.array(model.generator.dense.kernel))
+    checkpoints = Checkpoints(model, str(run_dir / "checkpoints"))
+    checkpoints.save()
+    with pytest.raises(TrainingError, match="not finite at step 7; step 7 is the last good"):
+        loop.train(small_config.replace(train_steps=9), run_dir, stream=io.StringIO())
+    assert checkpoints.steps() == [4, 6, 7]
+
+
+def test_no_retrace_after_the_first_call_and_memory_stays(small_config):
+    """500 steps with different counts a call: one trace, and no growth worth the name."""
+    model = recipe.build(small_config.replace(base_channels=1))
+    traces = []
+    train_step = model.train_step
+    model.train_step = lambda data: traces.append(1) or train_step(data)
+    batch = (tf.zeros((4, 16, 16, 1), tf.uint8), tf.zeros((4,), tf.int32))
+    iterator = iter(tf.data.Dataset.from_tensors(batch).repeat())
+    run_steps = loop.compiled_loop(model, tf.distribute.get_strategy())
+    for count in (7, 43):
+        run_steps(iterator, tf.constant(count))
+    first_traces, before = len(traces), resident_bytes()
+    for count in (1, 199, 300):
+        run_steps(iterator, tf.constant(count))
+    assert len(traces) == first_traces
+    assert resident_bytes() - before < 32 * 2**20
+    assert model.step.numpy() == 550
+
+
+def resident_bytes():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_a_run_directory_keeps_its_configuration(finished, small_config):
+    run_dir, _, _ = finished
+    with pytest.raises(RunDirectoryError, match=r"base_channels=4 \(now 8\), seed=0 \(now 5\)"):
+        loop.train(small_config.replace(base_channels=8, seed=5), run_dir)
+
+
+def test_foreign_or_unwritable_directories_are_left_alone(small_config, tmp_path):
+    (tmp_path / "thesis.tex").write_text("precious")
+    with pytest.raises(RunDirectoryError, match="holds files that are not a run's"):
+        loop.train(small_config, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+    with pytest.raises(RunDirectoryError, match="is a file"):
+        loop.train(small_config, tmp_path / "thesis.tex")
+    with pytest.raises(RunDirectoryError, match="cannot be written"):
+        loop.train(small_config, tmp_path / "thesis.tex" / "run")
+
+
+def test_global_batch_must_divide_by_the_replicas(small_config, tmp_path):
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    with pytest.raises(ConfigError, match="global_batch_size=5.*2 replicas"):
+        loop.train(small_config.replace(global_batch_size=5), tmp_path / "run", strategy=strategy)
+    assert not (tmp_path / "run").exists()
