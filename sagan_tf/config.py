@@ -291,7 +291,11 @@ def celeb_a_64():
 
 
 def fashion_mnist_32():
-    """The default: 10,000 bundled Fashion-MNIST images, at most 15 minutes on two CPU cores."""
+    """The default: 10,000 bundled Fashion-MNIST images, at most 15 minutes on two CPU cores.
+
+    Learning rates are higher than the paper's and the EMA shorter, since the run is: garments
+    are recognisable from step 750 on.
+    """
     return ExperimentConfig(
         preset="fashion_mnist_32",
         dataset="bundled",
@@ -300,9 +304,11 @@ def fashion_mnist_32():
         num_classes=10,
         base_channels=32,
         attention_resolution=16,
+        generator_learning_rate=3e-4,
+        discriminator_learning_rate=8e-4,
         ema_decay=0.999,
         global_batch_size=64,
-        train_steps=2500,
+        train_steps=2000,
         sample_every=250,
         checkpoint_every=250,
         log_every=25,

@@ -1,0 +1,40 @@
+"""Installs the library `sagan_tf`; the commands in `train/` and `export/` run from a checkout."""
+
+import pathlib
+import re
+
+import setuptools
+
+HERE = pathlib.Path(__file__).parent
+VERSION = re.search(
+    r'^__version__ = "(.+)"$', (HERE / "sagan_tf" / "__init__.py").read_text(), re.MULTILINE
+).group(1)
+
+setuptools.setup(
+    name="sagan-tf",
+    version=VERSION,
+    description="Self-Attention GANs for TensorFlow 2 and Keras",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10",
+    packages=setuptools.find_packages(include=["sagan_tf", "sagan_tf.*"]),
+    package_data={
+        "sagan_tf.data": ["bundled/*"],
+        "sagan_tf.evaluation": ["bundled/*"],
+    },
+    install_requires=[
+        "tensorflow>=2.21,<3",
+        "keras>=3.13,<4",
+        "tensorflow-datasets>=4.9.7",
+        "tensorboard>=2.20",
+        "absl-py>=2.1",
+        "scipy>=1.11",
+        "pillow>=10",
+        "tqdm>=4.66",
+    ],
+    extras_require={
+        "test": ["pytest>=8", "torch", "torchmetrics>=1.4", "prdc>=0.2"],
+        "lint": ["ruff"],
+    },
+)
