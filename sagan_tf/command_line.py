@@ -16,14 +16,16 @@ _NONE = "none"
 
 
 def define_config_flags(default_preset=config.DEFAULT_PRESET):
-    """Defines `--preset` and one flag for each configuration field."""
+    """Defines `--preset` and one flag for each configuration field.
+
+    A command that wants them in its `--help` adds `flags.adopt_module_key_flags(command_line)`.
+    """
     flags.DEFINE_string("preset", default_preset, f"one of {', '.join(config.names())}")
-    flags.declare_key_flag("preset")
     for name, field in config.FIELDS.items():
         if name != "preset":
             help_text = f"{field.metadata['help']}: {field.metadata['allowed']} (else the preset's)"
-            flags.DEFINE_string(name, None, help_text)
-            flags.declare_key_flag(name)
+            define = flags.DEFINE_bool if field.type == "bool" else flags.DEFINE_string
+            define(name, None, help_text)
 
 
 def config_from_flags():
@@ -44,27 +46,21 @@ def config_from_flags():
 def parse_value(name, text):
     """The value of a configuration field from its text on the command line.
 
+    Args:
+        name: name of the field.
+        text: what the user wrote; a flag of true or false has been parsed already.
+
     Raises:
         ConfigError: the text is not such a value.
     """
     field = config.FIELDS[name]
     parse = _PARSERS[str(field.type).partition(" | ")[0]]
-    if text.lower() == _NONE and field.type.endswith("| None"):
+    if field.type.endswith("| None") and text.lower() == _NONE:
         return None
     try:
         return parse(text)
     except ValueError as error:
         raise ConfigError(name, text, field.metadata["allowed"]) from error
-
-
-def _parse_bool(text):
-    if text.lower() not in ("true", "false"):
-        raise ValueError(text)
-    return text.lower() == "true"
-
-
-def _parse_float(text):
-    return float(text)
 
 
 def _parse_int(text):
@@ -78,8 +74,8 @@ def _parse_numbers(text):
 _PARSERS = {
     "str": str,
     "int": _parse_int,
-    "float": _parse_float,
-    "bool": _parse_bool,
+    "float": float,
+    "bool": bool,
     "tuple": _parse_numbers,
 }
 
@@ -95,6 +91,9 @@ def run(main):
         except UserError as error:
             _fail(error)
 
+    if "--help" in sys.argv[1:]:
+        app.define_help_flags()
+        app.usage(shorthelp=True, writeto_stdout=True, exitcode=0)
     app.run(guarded, flags_parser=_parse_flags)
 
 

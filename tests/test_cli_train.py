@@ -19,7 +19,7 @@ def test_trains_resumes_and_says_when_finished(tmp_path):
     run_dir = tmp_path / "run"
     first = run(*SMALL, f"--run_dir={run_dir}", "--train_steps=4", "--seed=3")
     assert first.returncode == 0, first.stderr
-    assert "step 4/4" in first.stderr and "10000 images" in first.stderr
+    assert "step 4/4" in first.stderr and "10,000 images" in first.stderr
     assert (run_dir / "samples" / "step_00000004.png").exists()
     other = run(*SMALL, f"--run_dir={run_dir}", "--train_steps=4", "--seed=4")
     assert other.returncode == 2
@@ -67,10 +67,12 @@ def test_check_data_saves_a_picture_and_stops(tmp_path):
     result = run("--check_data", f"--run_dir={tmp_path / 'run'}")
     assert result.returncode == 0, result.stderr
     assert "Ankle boot" in result.stdout
-    assert [path.suffix for path in (tmp_path / "run").iterdir()] == [".png"]
+    names = {path.name for path in (tmp_path / "run").iterdir()}
+    assert names == {"data.json", "data.png"}
 
 
 def test_help_lists_the_flags():
     result = run("--help")
+    assert result.returncode == 0
     for flag in ("--preset", "--run_dir", "--base_channels", "--[no]dry_run", "--strategy"):
         assert flag in result.stdout

@@ -13,6 +13,7 @@ from sagan_tf.training import strategy as strategies
 from sagan_tf.training import summary
 
 command_line.define_config_flags()
+flags.adopt_module_key_flags(command_line)
 flags.DEFINE_string("run_dir", None, "where the run lives; default: runs/PRESET")
 flags.DEFINE_string("data_dir", None, "where TFDS keeps its data sets")
 flags.DEFINE_string("strategy", "auto", f"one of {', '.join(strategies.NAMES)}")

@@ -13,10 +13,13 @@ import tensorflow as tf
 
 from sagan_tf import files
 from sagan_tf.config import FIELDS, ExperimentConfig
+from sagan_tf.data import inspect
 from sagan_tf.errors import RunDirectoryError
 
 _CONFIG = "config.json"
 _CLASS_NAMES = "class_names.json"
+# `--check_data` may have looked at the images before the run began.
+_PREFLIGHT_FILES = {inspect.REPORT_NAME, inspect.GRID_NAME, inspect.UNREADABLE_NAME}
 
 
 class RunDirectory:
@@ -65,7 +68,7 @@ def start(path, config):
     elif tf.io.gfile.exists(run.path):
         if not tf.io.gfile.isdir(run.path):
             raise RunDirectoryError(f"run_dir={run.path} is a file; it must be a directory")
-        if tf.io.gfile.listdir(run.path):
+        if set(tf.io.gfile.listdir(run.path)) - _PREFLIGHT_FILES:
             raise RunDirectoryError(
                 f"run_dir={run.path} holds files that are not a run's; choose a new or empty one"
             )
