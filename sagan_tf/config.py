@@ -8,10 +8,10 @@ arguments from here, so a number is never written twice.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 import math
 
+from sagan_tf import config_fields as fields
 from sagan_tf.errors import ConfigError
 
 LOSSES = ("hinge", "non_saturating", "least_squares", "wasserstein")
@@ -20,70 +20,6 @@ ATTENTION_BLOCKS = ("self_attention", "residual")
 CROPS = ("square", "released")
 BACKGROUNDS = {"white": 255, "gray": 128, "black": 0}  # gray values
 _DATASETS = "'bundled', 'tfds:NAME[:VERSION]', 'folder:PATH', 'tfrecord:GLOB' or 'idx:PATH'"
-
-
-def _is_int(value):
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_number(value):
-    return (_is_int(value) or isinstance(value, float)) and math.isfinite(value)
-
-
-def is_resolution(value):
-    """True for a power of two from 16."""
-    return _is_int(value) and value >= 16 and value & (value - 1) == 0
-
-
-def _is_multipliers(value):
-    return isinstance(value, tuple) and bool(value) and all(_is_int(v) and v > 0 for v in value)
-
-
-def _is_dataset(value):
-    if not isinstance(value, str):
-        return False
-    kind, colon, rest = value.partition(":")
-    if kind == "bundled":
-        return not colon
-    return kind in ("tfds", "folder", "tfrecord", "idx") and bool(rest)
-
-
-def _setting(default, help_text, allowed, check, *, resumable=False, optional=False):
-    """A field with its help, what it may be, and whether a run may change it when it resumes."""
-    if optional:
-        allowed, required_check = f"{allowed}, or None", check
-        check = lambda value: value is None or required_check(value)  # noqa: E731 - one expression
-    metadata = {"help": help_text, "allowed": allowed, "check": check, "resumable": resumable}
-    return dataclasses.field(default=default, metadata=metadata)
-
-
-_flag = functools.partial(
-    _setting, allowed="True or False", check=lambda value: isinstance(value, bool)
-)
-_count = functools.partial(
-    _setting, allowed="a whole number above 0", check=lambda value: _is_int(value) and value > 0
-)
-_count_or_zero = functools.partial(
-    _setting,
-    allowed="a whole number, 0 or above",
-    check=lambda value: _is_int(value) and value >= 0,
-)
-_rate = functools.partial(
-    _setting, allowed="a number above 0", check=lambda value: _is_number(value) and value > 0
-)
-_fraction = functools.partial(
-    _setting, allowed="a number in [0, 1)", check=lambda value: _is_number(value) and 0 <= value < 1
-)
-_multipliers = functools.partial(
-    _setting,
-    allowed="positive whole numbers separated by commas",
-    check=_is_multipliers,
-    optional=True,
-)
-
-
-def _choice(default, help_text, choices):
-    return _setting(default, help_text, f"one of {', '.join(choices)}", lambda v: v in choices)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,82 +33,94 @@ class ExperimentConfig:
         ConfigError: a field has a value that is not allowed; the error names it.
     """
 
-    preset: str = _setting(
+    preset: str = fields.setting(
         "custom", "name of the preset it started from", "a name", lambda v: isinstance(v, str)
     )
 
     # Data.
-    dataset: str = _setting("tfds:imagenet2012", "images to learn", _DATASETS, _is_dataset)
-    split: str = _setting(
+    dataset: str = fields.setting(
+        "tfds:imagenet2012", "images to learn", _DATASETS, fields.is_dataset
+    )
+    split: str = fields.setting(
         "train", "split of a TFDS data set", "a split name", lambda v: isinstance(v, str) and v
     )
-    resolution: int = _setting(
-        128, "height and width of the images", "a power of two from 16", is_resolution
+    resolution: int = fields.setting(
+        128, "height and width of the images", "a power of two from 16", fields.is_resolution
     )
-    channels: int = _setting(3, "image channels: 1 gray, 3 RGB", "1 or 3", lambda v: v in (1, 3))
-    num_classes: int | None = _count(
+    channels: int = fields.setting(
+        3, "image channels: 1 gray, 3 RGB", "1 or 3", lambda v: v in (1, 3)
+    )
+    num_classes: int | None = fields.count(
         1000, "number of classes; none trains the unconditional GAN", optional=True
     )
     # The released code's ImageNet input neither flips nor augments.
-    random_flip: bool = _flag(False, "mirror half of the images left to right")
+    random_flip: bool = fields.flag(False, "mirror half of the images left to right")
     # "released" is the crop of the released code, for comparable scores: issue and docs say how.
-    crop: str = _choice("square", "how images become square", CROPS)
-    background: str = _choice("white", "what shows through transparent pixels", tuple(BACKGROUNDS))
-    cache_in_memory: bool = _flag(
+    crop: str = fields.choice("square", "how images become square", CROPS)
+    background: str = fields.choice(
+        "white", "what shows through transparent pixels", tuple(BACKGROUNDS)
+    )
+    cache_in_memory: bool = fields.flag(
         False, "decode all images once, at the start, and keep them in memory", resumable=True
     )
     # Only TFDS and TFRecords need it: other sources are shuffled whole.
-    shuffle_buffer: int = _count(10_000, "records of a sequential source to shuffle at a time")
+    shuffle_buffer: int = fields.count(
+        10_000, "records of a sequential source to shuffle at a time"
+    )
 
     # Networks.
-    base_channels: int = _count(64, "width of the networks at full resolution")
-    generator_channel_multipliers: tuple | None = _multipliers(
+    base_channels: int = fields.count(64, "width of the networks at full resolution")
+    generator_channel_multipliers: tuple | None = fields.multipliers(
         None, "widths of G, from 4x4 to full resolution, in base_channels; none derives them"
     )
-    discriminator_channel_multipliers: tuple | None = _multipliers(
+    discriminator_channel_multipliers: tuple | None = fields.multipliers(
         None, "widths of D, from the first block to the last, in base_channels; none derives them"
     )
-    latent_dim: int = _count(128, "length of a latent vector")
-    attention_resolution: int | None = _count(
+    latent_dim: int = fields.count(128, "length of a latent vector")
+    attention_resolution: int | None = fields.count(
         32, "height of the feature maps that get attention; none leaves it out", optional=True
     )
-    attention_block: str = _choice(
+    attention_block: str = fields.choice(
         "self_attention",
         "what stands in the attention slot (the paper's table 1 compares the two)",
         ATTENTION_BLOCKS,
     )
     # The released code pools keys and values 2x2; the paper's formula has no pooling.
-    attention_pool_size: int = _count(2, "max-pooling of keys and values; 1 is the paper's formula")
-    generator_spectral_norm: bool = _flag(True, "spectral normalization in G")
-    discriminator_spectral_norm: bool = _flag(True, "spectral normalization in D")
+    attention_pool_size: int = fields.count(
+        2, "max-pooling of keys and values; 1 is the paper's formula"
+    )
+    generator_spectral_norm: bool = fields.flag(True, "spectral normalization in G")
+    discriminator_spectral_norm: bool = fields.flag(True, "spectral normalization in D")
     # Keras's default. The released code has 0.999 for the raw G; here the EMA averages
     # the statistics once more, so short runs need the faster one.
-    batch_norm_momentum: float = _fraction(0.99, "momentum of batch-norm moving statistics")
-    batch_norm_epsilon: float = _rate(1e-5, "added to batch-norm variances")  # the released code's
+    batch_norm_momentum: float = fields.fraction(0.99, "momentum of batch-norm moving statistics")
+    batch_norm_epsilon: float = fields.rate(
+        1e-5, "added to batch-norm variances"
+    )  # the released code's
 
     # Optimization. beta_2 is the released code's; the paper's text has 0.9.
-    loss: str = _choice("hinge", "adversarial loss", LOSSES)
-    generator_learning_rate: float = _rate(1e-4, "Adam step size of G (TTUR)")
-    discriminator_learning_rate: float = _rate(4e-4, "Adam step size of D (TTUR)")
-    beta_1: float = _fraction(0.0, "Adam's first moment decay, both networks")
-    beta_2: float = _fraction(0.999, "Adam's second moment decay, both networks")
-    adam_epsilon: float = _rate(1e-8, "Adam's epsilon, both networks")  # the released code's
-    d_steps: int = _count(1, "D updates before each G update")
+    loss: str = fields.choice("hinge", "adversarial loss", LOSSES)
+    generator_learning_rate: float = fields.rate(1e-4, "Adam step size of G (TTUR)")
+    discriminator_learning_rate: float = fields.rate(4e-4, "Adam step size of D (TTUR)")
+    beta_1: float = fields.fraction(0.0, "Adam's first moment decay, both networks")
+    beta_2: float = fields.fraction(0.999, "Adam's second moment decay, both networks")
+    adam_epsilon: float = fields.rate(1e-8, "Adam's epsilon, both networks")  # the released code's
+    d_steps: int = fields.count(1, "D updates before each G update")
     # The paper has no EMA; 0.9999 is BigGAN's (arXiv:1809.11096, section 3).
-    ema_decay: float = _fraction(0.9999, "decay of the averaged generator's weights")
-    global_batch_size: int = _count(256, "images in one D update, over all replicas")
-    train_steps: int = _count(1_000_000, "G updates in the whole run", resumable=True)
-    precision: str = _choice("float32", "Keras dtype policy", PRECISIONS)
-    seed: int = _count_or_zero(0, "all randomness follows from it")
+    ema_decay: float = fields.fraction(0.9999, "decay of the averaged generator's weights")
+    global_batch_size: int = fields.count(256, "images in one D update, over all replicas")
+    train_steps: int = fields.count(1_000_000, "G updates in the whole run", resumable=True)
+    precision: str = fields.choice("float32", "Keras dtype policy", PRECISIONS)
+    seed: int = fields.count_or_zero(0, "all randomness follows from it")
 
     # Running.
-    steps_per_loop: int = _count(
+    steps_per_loop: int = fields.count(
         10, "training steps in one call of the compiled loop", resumable=True
     )
-    log_every: int = _count(100, "steps between lines of metrics", resumable=True)
-    sample_every: int = _count(1000, "steps between sample grids", resumable=True)
-    checkpoint_every: int = _count(1000, "steps between checkpoints", resumable=True)
-    keep_checkpoints: int = _count(3, "newest checkpoints to keep", resumable=True)
+    log_every: int = fields.count(100, "steps between lines of metrics", resumable=True)
+    sample_every: int = fields.count(1000, "steps between sample grids", resumable=True)
+    checkpoint_every: int = fields.count(1000, "steps between checkpoints", resumable=True)
+    keep_checkpoints: int = fields.count(3, "newest checkpoints to keep", resumable=True)
 
     def __post_init__(self):
         for field in FIELDS.values():
