@@ -35,3 +35,11 @@ class RunDirectoryError(UserError):
 
 class TrainingError(UserError):
     """Training cannot go on with these settings: losses are no longer finite."""
+
+
+class ExportError(UserError):
+    """An export cannot be made or read: its directory, version, checkpoint or weights forbid."""
+
+
+class ServingError(UserError):
+    """A model server cannot be reached, or refuses the request."""

@@ -71,6 +71,28 @@ def latents(seed, count, latent_dim, truncation=1.0):
     return truncation * tf.random.stateless_normal((count, latent_dim), root_seed(seed))
 
 
+def latents_from_seeds(seeds, latent_dim):
+    """Standard normal latents of images that each have a seed of their own.
+
+    Row i depends on `seeds[i]` only, to the last bit, so a server may batch, pad and reorder
+    strangers' requests. A seed from 0 gives the first row that `latents` draws for it.
+
+    Args:
+        seeds: int64 (n,), any values.
+        latent_dim: length of a latent.
+
+    Returns:
+        float32 (n, latent_dim).
+    """
+    words = tf.reverse(tf.bitcast(seeds, tf.int32), axis=[-1])  # (n, 2), high word first
+
+    def draw(seed):
+        # The algorithm is named, since the default one differs between kinds of device.
+        return tf.random.stateless_normal((latent_dim,), seed, alg="philox")
+
+    return tf.map_fn(draw, words, fn_output_signature=tf.TensorSpec((latent_dim,), tf.float32))
+
+
 def to_uint8(images):
     """Float images in [-1, 1] as uint8, rounded."""
     return tf.cast(tf.round((tf.clip_by_value(images, -1.0, 1.0) + 1.0) * 127.5), tf.uint8)

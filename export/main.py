@@ -1,0 +1,33 @@
+"""Exports the generator of a run for TensorFlow Serving: `python export/main.py`."""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's notes on the machine
+
+from absl import flags
+
+from sagan_tf import command_line
+from sagan_tf.serving import frozen, saved_model
+
+flags.DEFINE_string("run_dir", None, "what train/main.py --run_dir wrote", required=True)
+flags.DEFINE_string("export_dir", None, "directory of the versions", required=True)
+flags.DEFINE_string("checkpoint", "latest", "latest, best, or a step")
+flags.DEFINE_integer("version", None, "a new number; default: one more than the highest there is")
+flags.DEFINE_string("precision", frozen.PRECISIONS[0], f"one of {', '.join(frozen.PRECISIONS)}")
+FLAGS = flags.FLAGS
+
+
+def main():
+    """Exports and says where to."""
+    path = saved_model.export(
+        FLAGS.run_dir, FLAGS.export_dir, FLAGS.version, FLAGS.checkpoint, FLAGS.precision
+    )
+    print(f"Exported: {path}")
+    print(f"Model card: {os.path.join(path, 'MODEL_CARD.md')}")
+    print(f"Try it: python export/client.py --local={FLAGS.export_dir} --out=grid.png")
+
+
+if __name__ == "__main__":
+    command_line.run(main)

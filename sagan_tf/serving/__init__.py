@@ -1,0 +1,1 @@
+"""The generator as a TensorFlow Serving model: export, warm-up, model card, client."""
