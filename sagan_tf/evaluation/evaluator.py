@@ -9,7 +9,6 @@ import numpy as np
 
 from sagan_tf.errors import ConfigError, EvaluationError
 from sagan_tf.evaluation import (
-    extraction,
     garments,
     hashing,
     manifold,
@@ -17,6 +16,7 @@ from sagan_tf.evaluation import (
     records,
     statistics,
 )
+from sagan_tf.evaluation.extraction import Extractor
 from sagan_tf.evaluation.statistics import FeatureStatistics
 
 # What each metric needs of single images; fid needs their moments only.
@@ -89,13 +89,7 @@ class Evaluator:
             )
         self.batch_size = batch_size
         self._cache_dir = cache_dir
-        self._gather = functools.partial(
-            extraction.gather,
-            network=network,
-            batch_size=batch_size,
-            strategy=strategy,
-            progress=progress,
-        )
+        self._extractor = Extractor(network, batch_size, strategy, progress)
 
     @functools.cached_property
     def _real_key(self):
@@ -116,7 +110,7 @@ class Evaluator:
         keep = min(self.num_real, self.num_samples) if kept else 0
         key = {**self._real_key, "kept": kept, "keep": keep}
         empty = FeatureStatistics(self.num_real, kept, keep, "real images")
-        compute = functools.partial(self._gather, empty, self.real)
+        compute = functools.partial(self._extractor.fill, empty, self.real)
         return statistics.cached(key, compute, self._cache_dir)
 
     def settings_sha256(self, **provenance):
@@ -144,7 +138,7 @@ class Evaluator:
         """Scores one set of images.
 
         Args:
-            image_set: see `extraction.extract`; also has `image_shape` and `provenance`.
+            image_set: see `Extractor`; also has `image_shape` and `provenance`.
             **provenance: JSON values to add to each record, such as the step; not hashed.
 
         Returns:
@@ -156,8 +150,8 @@ class Evaluator:
         """
         self._check(image_set)
         kept = {what for name in self.metric_names for what in _KEPT[name]}
-        fake = FeatureStatistics(self.num_samples, kept, name="scored images")
-        self._gather(fake, image_set)
+        empty = FeatureStatistics(self.num_samples, kept, name="scored images")
+        fake = self._extractor.fill(empty, image_set)
         provenance = {
             **image_set.provenance,
             "settings_sha256": self.settings_sha256(**image_set.provenance),

@@ -2,68 +2,75 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 
 import tensorflow as tf
 import tqdm
 
 
-def gather(statistics, image_set, network, **kwargs):
-    """Fills `FeatureStatistics` with the first images of a set, and returns them.
+class Extractor:
+    """Runs image sets through one network; what was compiled for a set is used again.
+
+    An image set has `batches(num_images, batch_size)`, which yields tuples of arrays, the labels
+    last, and `images(*tuple)`, which makes uint8 images of them on the device.
 
     Args:
-        statistics: empty `FeatureStatistics`.
-        image_set: see `extract`.
         network: a `FeatureNetwork`.
-        **kwargs: those of `extract`.
-    """
-    count, name = statistics.num_images, statistics.name
-    for features, logits, labels in extract(image_set, network, count, name=name, **kwargs):
-        statistics.update(features, logits, labels)
-    return statistics
-
-
-def extract(
-    image_set, network, num_images, batch_size=64, strategy=None, name="images", progress=False
-):
-    """Yields (features, logits or None, labels) of the next images, as NumPy arrays.
-
-    Replica r takes batches r, r + replicas, ...; the order of the images does not depend on
-    how many replicas there are.
-
-    Args:
-        image_set: has `batches(num_images, batch_size)`, which yields tuples of arrays, the
-            labels last, and `images(*tuple)`, which makes uint8 images of them on the device.
-        network: a `FeatureNetwork`.
-        num_images: how many; surplus rows of the last batch are dropped.
         batch_size: images of one replica at a time.
         strategy: `tf.distribute.Strategy`; None is the current one.
-        name: of the images, for the progress bar.
-        progress: whether to show one, if stderr is a terminal.
+        progress: whether to show progress bars, if stderr is a terminal.
     """
-    strategy = strategy or tf.distribute.get_strategy()
 
-    @tf.function
-    def step(inputs):
-        return strategy.run(lambda *arrays: network(image_set.images(*arrays)), args=(*inputs,))
+    def __init__(self, network, batch_size=64, strategy=None, progress=False):
+        self._network = network
+        self._batch_size = batch_size
+        self._strategy = strategy or tf.distribute.get_strategy()
+        self._hide_bar = None if progress else True  # None: hidden unless on a terminal
+        self._compiled = functools.lru_cache(maxsize=4)(self._compile)
 
-    def results():
-        batches = image_set.batches(num_images, batch_size)
+    def fill(self, statistics, image_set):
+        """Fills empty `FeatureStatistics` with the first images of a set, and returns them."""
+        for part in self.extract(image_set, statistics.num_images, statistics.name):
+            statistics.update(*part)
+        return statistics
+
+    def extract(self, image_set, num_images, name="images"):
+        """Yields (features, logits or None, labels) of the next images, as NumPy arrays.
+
+        Replica r takes batches r, r + replicas, ...; the order of the images does not depend on
+        how many replicas there are.
+
+        Args:
+            image_set: see the class.
+            num_images: how many; surplus rows of the last batch are dropped.
+            name: of the images, for the progress bar.
+        """
+        left = num_images
+        results = _one_behind(self._results(image_set, num_images))
+        with tqdm.tqdm(total=num_images, desc=name, unit="image", disable=self._hide_bar) as bar:
+            for features, logits, labels in results:
+                count = min(len(labels), left)
+                left -= count
+                bar.update(count)
+                if count:
+                    logits = None if logits is None else logits.numpy()[:count]
+                    yield features.numpy()[:count], logits, labels[:count]
+
+    def _results(self, image_set, num_images):
+        """Yields, for each step of all replicas, a list of one (features, logits, labels) each."""
+        strategy, step = self._strategy, self._compiled(image_set)
+        batches = image_set.batches(num_images, self._batch_size)
         for group in _groups(batches, strategy.num_replicas_in_sync):
             outputs = step(_distribute(group, strategy))
             per_replica = zip(*map(strategy.experimental_local_results, outputs))
             yield [(*output, batch[-1]) for output, batch in zip(per_replica, group)]
 
-    left = num_images
-    hidden = None if progress else True  # None: on a terminal only
-    with tqdm.tqdm(total=num_images, desc=name, unit="image", disable=hidden) as bar:
-        for features, logits, labels in _one_behind(results()):
-            count = min(len(labels), left)
-            left -= count
-            bar.update(count)
-            if count:
-                logits = None if logits is None else logits.numpy()[:count]
-                yield features.numpy()[:count], logits, labels[:count]
+    def _compile(self, image_set):
+        def replica_step(*arrays):
+            return self._network(image_set.images(*arrays))
+
+        return tf.function(lambda inputs: self._strategy.run(replica_step, args=(*inputs,)))
 
 
 def _groups(batches, size):

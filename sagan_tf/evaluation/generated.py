@@ -81,11 +81,16 @@ class GeneratedImages:
         self.provenance = drawing.provenance()
         self._drawing = drawing
         self._input_sizes = generator.latent_dim, generator.num_classes
-        weights = generator.get_weights()
-        if drawing.batch_norm == "standing":
-            weights = standing_weights(generator, drawing)
         with (strategy or tf.distribute.get_strategy()).scope():
-            self._generator = _copy(generator, weights)
+            self._generator = _copy(generator)
+        self.update(generator)
+
+    def update(self, generator):
+        """Takes on the weights that a generator of this kind has now."""
+        weights = generator.get_weights()
+        if self._drawing.batch_norm == "standing":
+            weights = standing_weights(generator, self._drawing)
+        self._generator.set_weights(weights)
 
     def batches(self, num_images, batch_size):
         """Yields (latents, labels), each of `batch_size` rows; the last may have surplus rows."""
@@ -112,10 +117,8 @@ def cut(arrays, batch_size):
         yield tuple(array[rows] for array in arrays)
 
 
-def _copy(generator, weights):
-    copy = type(generator).from_config(generator.get_config())
-    copy.set_weights(weights)
-    return copy
+def _copy(generator):
+    return type(generator).from_config(generator.get_config())
 
 
 def standing_weights(generator, drawing):
@@ -130,7 +133,7 @@ def standing_weights(generator, drawing):
         Weights in the order of `get_weights()`.
     """
     original = generator.get_weights()
-    copy = _copy(generator, original)
+    copy = _copy(generator)
     norms = [
         layer
         for _, layer in named_layers(copy)

@@ -32,7 +32,7 @@ class SourceImages:
         self.has_labels = source.has_labels
         self.provenance = {
             "dataset": config.dataset,
-            "split": config.split,
+            "split": None if config.dataset == "bundled" else config.split,
             "crop": config.crop,
             "background": config.background,
         }

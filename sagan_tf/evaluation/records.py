@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import platform
+import sys
 
 import keras
 import numpy
@@ -12,6 +13,7 @@ import scipy
 import tensorflow as tf
 
 from sagan_tf import files
+from sagan_tf.errors import EvaluationError
 from sagan_tf.evaluation import hashing
 
 MIN_SAMPLES = 10_000
@@ -49,29 +51,52 @@ def title(metric, samples, network):
         network: the `FeatureNetwork`.
     """
     name = _TITLES.get(metric, metric)
+    remarks = [] if network.comparable == "yes" else [network.name]
     if samples >= MIN_SAMPLES and samples % 1000 == 0:
-        name = f"{name}-{samples // 1000}k"
+        name += f"-{samples // 1000}k"
     else:
-        name = f"{name} of {samples} images"
-    if network.comparable != "yes":
-        name += f" by {network.name!r}"
-    return name
+        remarks.append(f"{samples} images")
+    return f"{name} ({', '.join(remarks)})" if remarks else name
 
 
-def summary(record):
-    """One line for people: the title, the value, the spread if there is one, what to beware of."""
-    text = f"{record['title']}: {record['value']:.4f}"
-    if record["spread"] is not None:
-        text += f" ± {record['spread']:.4f}"
-    if record["comparable"] == "no":
-        text += " (not comparable with published scores)"
-    return text
+class Reporter:
+    """Prints records: JSON on stdout for programs, a summary on stderr for people.
+
+    Each warning reaches the people once.
+    """
+
+    def __init__(self):
+        self._said = set()
+
+    def __call__(self, record):
+        """Prints one record."""
+        print(json.dumps(record), flush=True)
+        notes = list(record["warnings"])
+        if record["comparable"] == "no":
+            notes.append("this feature network's scores do not compare with published ones")
+        for note in notes:
+            if note not in self._said:
+                self._said.add(note)
+                print(f"warning: {note}", file=sys.stderr)
+        spread = "" if record["spread"] is None else f" ± {record['spread']:.4f}"
+        step = f"step {record['step']}: " if record.get("step") is not None else ""
+        print(
+            f"{step}{record['title']}: {record['value']:.4f}{spread}", file=sys.stderr, flush=True
+        )
 
 
 def append(path, records):
-    """Adds JSON lines to a file, which is never seen with half a line."""
+    """Adds JSON lines to a file, which is never seen with half a line.
+
+    Raises:
+        EvaluationError: it cannot be written.
+    """
     text = files.read_text(path) if tf.io.gfile.exists(path) else ""
-    files.write_whole(path, text + "".join(json.dumps(record) + "\n" for record in records))
+    try:
+        files.write_whole(path, text + "".join(json.dumps(record) + "\n" for record in records))
+    except tf.errors.OpError as error:
+        reason = error.message.splitlines()[0]
+        raise EvaluationError(f"{path} cannot be written: {reason}") from error
 
 
 def read(path):

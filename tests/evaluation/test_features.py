@@ -63,12 +63,12 @@ def test_a_function_of_the_users_own_is_a_network():
 
 def test_wrong_images_are_refused():
     network = features.FeatureNetwork(lambda x: x, "small", "0", "", channels=1, resolution=32)
-    network.check_images(32, 1)
+    network.check_images((32, 32, 1))
     with pytest.raises(EvaluationError, match="32x32 pixels, not of 64x64"):
-        network.check_images(64, 1)
+        network.check_images((64, 64, 1))
     with pytest.raises(EvaluationError, match="takes images of 1 channel, not of 3"):
-        network.check_images(32, 3)
-    features.FeatureNetwork(lambda x: x, "large", "0", "").check_images(64, 1)
+        network.check_images((32, 32, 3))
+    features.FeatureNetwork(lambda x: x, "large", "0", "").check_images((64, 64, 1))
 
 
 def test_what_does_not_load_is_named(tmp_path):

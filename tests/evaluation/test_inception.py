@@ -1,12 +1,12 @@
 import hashlib
 
-import inception_graph
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from sagan_tf.errors import EvaluationError
 from sagan_tf.evaluation import hashing, inception
+from tests.evaluation import inception_graph
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,194 @@
+"""Scores the checkpoints of a run, an export, or a folder of images; watches a run."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import tensorflow as tf
+
+from sagan_tf.config import ExperimentConfig
+from sagan_tf.data import sources
+from sagan_tf.errors import ConfigError, RunDirectoryError
+from sagan_tf.evaluation import best, records
+from sagan_tf.evaluation.exported import ExportedImages
+from sagan_tf.evaluation.generated import GeneratedImages
+from sagan_tf.evaluation.pictures import FolderImages, SourceImages
+from sagan_tf.models import recipe
+from sagan_tf.training import run_directory
+from sagan_tf.training.checkpoints import Checkpoints
+
+RECORDS = "evaluation.jsonl"
+WATCH = "watch"
+_WATCH_SECONDS = 30  # between looks for new checkpoints
+
+
+class RunScorer:
+    """Scores the generator of one run: during training, or from its checkpoints.
+
+    Every score becomes a line of `evaluation.jsonl` in the run directory, and the checkpoint with
+    the lowest FID is kept (`best.keep_if_best`).
+
+    Args:
+        run: `RunDirectory`.
+        settings: `Settings`.
+        source: of the real images; None opens the one that the run's configuration names.
+        data_dir: where TFDS keeps its data sets.
+        strategy: `tf.distribute.Strategy`; None is the current one.
+    """
+
+    def __init__(self, run, settings, source=None, data_dir=None, strategy=None):
+        self._run, self._drawing, self._strategy = run, settings.drawing, strategy
+        self._images = None
+        config = run.config
+        source = source or sources.open_source(config, data_dir)
+        self._evaluator = settings.evaluator(
+            SourceImages(source, config),
+            config.dataset,
+            config.num_classes is not None,
+            strategy=strategy,
+        )
+
+    def sanity(self):
+        """See `Evaluator.sanity`."""
+        return self._evaluator.sanity()
+
+    def score(self, model, step):
+        """Scores a model as it is after `step` steps; returns the records.
+
+        Args:
+            model: `SAGAN`; it is not changed.
+            step: training steps done.
+        """
+        generator = model.ema_generator if self._drawing.ema else model.generator
+        if self._images is None:
+            self._images = GeneratedImages(generator, self._drawing, self._strategy)
+        else:
+            self._images.update(generator)
+        result = self._evaluator.score(
+            self._images,
+            step=step,
+            subject=self._run.path,
+            config_sha256=records.config_sha256(self._run.config),
+        )
+        records.append(self._run.join(RECORDS), result)
+        best.keep_if_best(self._run, model, result)
+        return result
+
+    def scored_steps(self):
+        """Steps that `evaluation.jsonl` has scores of under these very settings."""
+        settings = self._evaluator.settings_sha256(**self._drawing.provenance())
+        lines = records.read(self._run.join(RECORDS))
+        return {line["step"] for line in lines if line["settings_sha256"] == settings}
+
+
+def score_run(run_dir, settings, checkpoint="latest", data_dir=None, strategy=None):
+    """Yields the records of a run's checkpoints, the sanity score first.
+
+    Args:
+        run_dir: what `train/main.py --run_dir` wrote.
+        settings: `Settings`.
+        checkpoint: "latest", "all", "best", a step, or "watch": new ones as they come, until
+            the run is finished, but for those scored before under the same settings.
+        data_dir: where TFDS keeps its data sets.
+        strategy: `tf.distribute.Strategy`; None is the current one.
+
+    Raises:
+        RunDirectoryError: there is no run, or no such checkpoint.
+    """
+    if checkpoint == "best":
+        if best.read(run_dir) is None:
+            raise RunDirectoryError(f"run_dir={run_dir} has no best checkpoint: none was scored")
+        run_dir, checkpoint = os.path.join(run_dir, best.DIRECTORY), "latest"
+    run = run_directory.load(run_dir)
+    watches = checkpoint == WATCH
+    steps = None if watches else _steps(run, checkpoint)
+    strategy = strategy or tf.distribute.get_strategy()
+    scorer = RunScorer(run, settings, data_dir=data_dir, strategy=strategy)
+    yield scorer.sanity()
+    with strategy.scope():
+        model = recipe.build(run.config)
+    for step in _new_steps(run, scorer) if watches else steps:
+        try:
+            Checkpoints(model, run.checkpoints).restore(step)
+        except RunDirectoryError:
+            if not watches or step in _saved_steps(run):
+                raise
+            continue  # training has removed it meanwhile
+        yield from scorer.score(model, step)
+
+
+def _steps(run, checkpoint):
+    steps = _saved_steps(run)
+    if not steps:
+        raise RunDirectoryError(f"run_dir={run.path} has no checkpoint yet")
+    if checkpoint == "all":
+        return steps
+    if checkpoint == "latest":
+        return steps[-1:]
+    if checkpoint.isdigit() and int(checkpoint) in steps:
+        return [int(checkpoint)]
+    known = ", ".join(map(str, steps))
+    raise ConfigError("checkpoint", checkpoint, f"latest, all, best or a step there is: {known}")
+
+
+def _saved_steps(run):
+    state = tf.train.get_checkpoint_state(run.checkpoints)
+    paths = state.all_model_checkpoint_paths if state else ()
+    return sorted(int(path.rpartition("-")[2]) for path in paths)
+
+
+def _new_steps(run, scorer):
+    """Yields steps as their checkpoints come, until the last one of the run."""
+    done = scorer.scored_steps()
+    while run.config.train_steps not in done:
+        waiting = [step for step in _saved_steps(run) if step not in done]
+        if waiting:
+            # The newest first: older ones may be gone before their turn.
+            done.add(waiting[-1])
+            yield waiting[-1]
+        else:
+            time.sleep(_WATCH_SECONDS)
+
+
+def score_export(export_dir, settings, data_dir=None, strategy=None):
+    """Yields the records of an exported SavedModel, the sanity score first.
+
+    Args:
+        export_dir: one version of an export, or the directory of versions (the newest counts).
+        settings: `Settings`.
+        data_dir: where TFDS keeps its data sets.
+        strategy: `tf.distribute.Strategy`; None is the current one.
+
+    Raises:
+        EvaluationError: there is no export.
+    """
+    images = ExportedImages(export_dir, settings.drawing)
+    config = ExperimentConfig().replace(**images.card["config"])
+    real = SourceImages(sources.open_source(config, data_dir), config)
+    evaluator = settings.evaluator(real, config.dataset, images.has_labels, strategy=strategy)
+    yield evaluator.sanity()
+    yield from evaluator.score(
+        images,
+        step=images.card.get("step"),
+        subject=images.path,
+        config_sha256=records.config_sha256(config),
+    )
+
+
+def score_folders(real_folder, folder, settings, strategy=None):
+    """Yields the records of one folder of images against another, the sanity score first.
+
+    Args:
+        real_folder: the real images.
+        folder: the images to score, of the same size.
+        settings: `Settings`.
+        strategy: `tf.distribute.Strategy`; None is the current one.
+
+    Raises:
+        UserError: a folder is missing or empty, or its images differ in size or cannot be read.
+    """
+    real, images = FolderImages(real_folder), FolderImages(folder)
+    evaluator = settings.evaluator(real, None, images.has_labels, images.num_images, strategy)
+    yield evaluator.sanity()
+    yield from evaluator.score(images, subject=folder)

@@ -1,0 +1,169 @@
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from sagan_tf.data.arrays import ArraySource
+from sagan_tf.errors import ConfigError, EvaluationError
+from sagan_tf.evaluation import frechet_distance, inception_score, kernel_distance, records
+from sagan_tf.evaluation.evaluator import METRICS, Evaluator
+from sagan_tf.evaluation.features import FeatureNetwork
+from sagan_tf.evaluation.generated import Drawing, GeneratedImages
+from sagan_tf.evaluation.pictures import SourceImages
+from sagan_tf.evaluation.settings import Settings
+from tests.evaluation.blobs import blobs, pixels
+
+PROVENANCE = {
+    "metric", "value", "spread", "title", "samples", "real", "resolution", "channels",
+    "preprocessing", "feature_network", "feature_network_sha256", "comparable", "protocol",
+    "batch_size", "warnings", "versions", "settings_sha256", "step", "ema", "seed", "truncation",
+    "batch_norm",
+}  # fmt: skip
+
+
+def image_set(config, images, labels=None, has_labels=True):
+    labels = np.zeros(len(images)) if labels is None else labels
+    return SourceImages(ArraySource(images, labels, None, has_labels), config)
+
+
+def by_metric(result):
+    return {record["metric"]: record for record in result}
+
+
+def test_scores_are_those_of_the_functions(tiny_config, real_images, pixel_network):
+    fake, labels = blobs(200, seed=1)
+    metrics = [name for name in METRICS if name != "accuracy"]
+    evaluator = Evaluator(real_images, pixel_network, metrics, num_samples=200)
+    found = by_metric(evaluator.score(image_set(tiny_config, fake, labels)))
+    real_features = pixels(blobs(300)[0].astype("float32"))["features"].numpy()
+    outputs = {name: t.numpy() for name, t in pixels(fake.astype("float32")).items()}
+    expected = frechet_distance(real_features, outputs["features"])
+    assert found["fid"]["value"] == pytest.approx(expected, rel=1e-6)
+    score = inception_score(outputs["logits"])
+    assert (found["is"]["value"], found["is"]["spread"]) == pytest.approx(score, rel=1e-6)
+    assert found["is"]["protocol"] == {"splits": 10, "seed": 2020}
+    assert found["kid"]["protocol"]["subset_size"] == 200
+    assert found["kid"]["value"] == pytest.approx(0.0, abs=0.01)
+    assert 0.5 < found["precision"]["value"] <= 1.0
+    assert found["coverage"]["protocol"] == {"k": 5}
+    assert found["intra_fid"]["value"] > found["fid"]["value"]
+
+
+def test_kid_compares_with_a_part_of_the_real_images(tiny_config, real_images, pixel_network):
+    fake = image_set(tiny_config, blobs(100, seed=1)[0])
+    (record,) = Evaluator(real_images, pixel_network, ["kid"], num_samples=100).score(fake)
+    kept = Evaluator(real_images, pixel_network, ["kid"], num_samples=100).real_statistics
+    assert kept.kept("features").shape == (100, 16)
+    features = pixels(blobs(100, seed=1)[0].astype("float32"))["features"].numpy()
+    with pytest.warns(UserWarning, match="hold 100 images"):
+        expected = kernel_distance(kept.kept("features"), features)
+    assert record["value"] == pytest.approx(expected.value, rel=1e-6)
+
+
+def test_fid_alone_keeps_no_features(real_images, pixel_network):
+    statistics = Evaluator(real_images, pixel_network, ["fid"], num_samples=100).real_statistics
+    with pytest.raises(KeyError):
+        statistics.kept("features")
+
+
+def test_a_record_has_its_whole_provenance(tiny_model, real_images, pixel_network):
+    evaluator = Evaluator(real_images, pixel_network, ["fid"], num_samples=40)
+    (record,) = evaluator.score(GeneratedImages(tiny_model.generator, Drawing(seed=3)), step=7)
+    assert set(record) == PROVENANCE
+    assert json.loads(json.dumps(record)) == record
+    assert (record["step"], record["seed"], record["samples"]) == (7, 3, 40)
+    assert record["real"]["num_images"] == 300
+    assert record["warnings"][0].startswith("only 40 images")
+
+
+def test_few_images_are_warned_of_and_never_called_50k(pixel_network):
+    standard = FeatureNetwork(pixels, "inception", "", "", comparable="yes")
+    assert records.title("fid", 50_000, standard) == "FID-50k"
+    assert records.title("fid", 10_000, standard) == "FID-10k"
+    assert records.title("fid", 9_000, standard) == "FID (9000 images)"
+    assert records.title("fid", 49_999, standard) == "FID (49999 images)"
+    assert records.title("kid", 50_000, pixel_network) == "KID-50k (pixels)"
+
+
+def test_singular_covariances_are_said(tiny_config, real_images, pixel_network):
+    fake = image_set(tiny_config, blobs(10, seed=1)[0])
+    (record,) = Evaluator(real_images, pixel_network, ["fid"], num_samples=10).score(fake)
+    assert any("singular, of rank 9 of 16" in note for note in record["warnings"])
+
+
+def test_sanity_is_near_zero(real_images, pixel_network, tiny_config):
+    evaluator = Evaluator(real_images, pixel_network, ["fid"], num_samples=300)
+    noise = np.random.default_rng(0).integers(0, 256, (300, 16, 16, 1), np.uint8)
+    (record,) = evaluator.score(image_set(tiny_config, noise))
+    sanity = evaluator.sanity()
+    assert sanity["samples"] == 150
+    assert sanity["value"] < 0.02 * record["value"]
+
+
+def test_real_statistics_come_from_the_cache(real_images, pixel_network, tmp_path):
+    first = Evaluator(real_images, pixel_network, cache_dir=str(tmp_path))
+    sanity = first.sanity()["value"]
+    broken = FeatureNetwork(lambda images: 1 / 0, "pixels", "a" * 64, "averages", 1, 16)
+    assert Evaluator(real_images, broken, cache_dir=str(tmp_path)).sanity()["value"] == sanity
+    other = FeatureNetwork(pixels, "pixels", "b" * 64, "averages", 1, 16)
+    Evaluator(real_images, other, cache_dir=str(tmp_path)).sanity()
+    Evaluator(real_images, pixel_network, num_real=200, cache_dir=str(tmp_path)).sanity()
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_settings_hash_depends_on_what_scores_depend_on(tiny_config, real_images, pixel_network):
+    def sha256(real=real_images, drawing=Drawing(), **kwargs):  # noqa: B008
+        return Evaluator(real, pixel_network, **kwargs).settings_sha256(**drawing.provenance())
+
+    other_real = image_set(tiny_config, blobs(300, seed=9)[0])
+    hashes = [
+        sha256(),
+        sha256(metric_names=("fid", "kid")),
+        sha256(num_samples=9),
+        sha256(num_real=9),
+        sha256(other_real),
+        sha256(drawing=Drawing(ema=False)),
+        sha256(drawing=Drawing(batch_norm="standing")),
+    ]
+    assert hashes[0] == hashes[1]
+    assert len(set(hashes[1:])) == 6
+
+
+def test_wrong_images_metrics_and_numbers_are_refused(tiny_config, real_images, pixel_network):
+    with pytest.raises(ConfigError, match="metrics='fidd' is not allowed"):
+        Evaluator(real_images, pixel_network, ["fidd"])
+    with pytest.raises(ConfigError, match="num_real=301 is not allowed"):
+        Evaluator(real_images, pixel_network, num_real=301)
+    with pytest.raises(ConfigError, match="num_samples=1 is not allowed"):
+        Evaluator(real_images, pixel_network, num_samples=1)
+    with pytest.raises(EvaluationError, match="accuracy needs the feature network 'garments'"):
+        Evaluator(real_images, pixel_network, ["accuracy"])
+    evaluator = Evaluator(real_images, pixel_network, ["intra_fid"], num_samples=50)
+    small = dataclasses.replace(tiny_config, resolution=32)
+    with pytest.raises(EvaluationError, match=r"score are \(32, 32, 1\)"):
+        evaluator.score(image_set(small, np.zeros((50, 32, 32, 1), np.uint8)))
+    with pytest.raises(EvaluationError, match="intra_fid needs classes"):
+        evaluator.score(image_set(tiny_config, blobs(50)[0], has_labels=False))
+    with pytest.raises(ConfigError, match="num_samples=50 is not allowed"):
+        evaluator.score(image_set(tiny_config, blobs(49)[0]))
+
+
+def test_inception_score_needs_logits(tiny_config, real_images):
+    network = FeatureNetwork(lambda x: pixels(x)["features"], "p", "", "", 1)
+    evaluator = Evaluator(real_images, network, ["is"], num_samples=20)
+    with pytest.raises(EvaluationError, match="needs a feature network with logits"):
+        evaluator.score(image_set(tiny_config, blobs(20)[0]))
+
+
+def test_features_that_are_not_finite_are_refused(real_images):
+    network = FeatureNetwork(lambda x: pixels(x)["features"] / 0.0, "p", "", "", 1)
+    with pytest.raises(EvaluationError, match="features of real images hold NaN"):
+        Evaluator(real_images, network).sanity()
+
+
+def test_default_network_and_metrics(real_images):
+    with pytest.raises(EvaluationError, match="32x32 pixels, not of 16x16"):
+        Settings().evaluator(real_images, "bundled", True)
+    with pytest.raises(EvaluationError, match=r"graph\.pb' does not exist; fetch https"):
+        Settings(inception_path="graph.pb").evaluator(real_images, "bundled", True)

@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from sagan_tf import sampling
+from sagan_tf.errors import ConfigError
+from sagan_tf.evaluation.generated import Drawing, GeneratedImages, standing_weights
+
+
+def draw(image_set, count=12, batch_size=4):
+    batches = [image_set.images(*batch) for batch in image_set.batches(count, batch_size)]
+    return np.concatenate(batches)[:count]
+
+
+@pytest.fixture
+def generator(tiny_model):
+    """The raw generator, with moving statistics that are not the initial ones."""
+    generator = tiny_model.generator
+    latents = 3.0 * sampling.latents(9, 8, generator.latent_dim) + 1.0
+    for _ in range(3):
+        generator(latents, tf.range(8) % 3, training=True)
+    return generator
+
+
+def test_images_are_those_of_the_generator(generator):
+    images = draw(GeneratedImages(generator, Drawing(seed=5, truncation=0.5)))
+    latents = sampling.latents(5, 12, generator.latent_dim, truncation=0.5)
+    np.testing.assert_array_equal(
+        images, sampling.to_uint8(generator(latents, tf.range(12) % 3, training=False))
+    )
+
+
+def test_batch_size_does_not_matter(generator):
+    image_set = GeneratedImages(generator, Drawing())
+    np.testing.assert_array_equal(draw(image_set, 10, 4), draw(image_set, 10, 10))
+
+
+@pytest.mark.parametrize("mode", ["moving", "standing", "batch"])
+def test_the_generator_is_not_changed_and_drawing_repeats(generator, mode):
+    before = generator.get_weights()
+    image_set = GeneratedImages(generator, Drawing(batch_norm=mode, standing_batches=2))
+    first, second = draw(image_set), draw(image_set)
+    np.testing.assert_array_equal(first, second)
+    for old, new in zip(before, generator.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_batch_mode_normalizes_by_the_batch(generator):
+    image_set = GeneratedImages(generator, Drawing(batch_norm="batch"))
+    images = draw(image_set, 8, 8)
+    latents = sampling.latents(0, 8, generator.latent_dim)
+    expected = sampling.to_uint8(generator(latents, tf.range(8) % 3, training=True))
+    np.testing.assert_array_equal(images, expected)
+    assert np.any(images != draw(GeneratedImages(generator, Drawing()), 8, 8))
+
+
+def test_standing_statistics_are_the_mean_over_batches(generator):
+    drawing = Drawing(batch_norm="standing", standing_batches=3, standing_batch_size=16)
+    latents = sampling.latents(drawing.seed + 1, 48, generator.latent_dim)
+    first = generator.dense(latents).numpy().reshape(3, -1, generator.dense.units // 16)
+    weights = standing_weights(generator, drawing)
+    # The first normalization sees the dense layer's output, whatever the others do.
+    names = [v.path if hasattr(v, "path") else v.name for v in generator.weights]
+    found = {name: w for name, w in zip(names, weights, strict=True) if "block1" in name}
+    means = [w for name, w in found.items() if "moving_mean" in name]
+    variances = [w for name, w in found.items() if "moving_variance" in name]
+    np.testing.assert_allclose(means[0], first.mean(axis=1).mean(axis=0), atol=1e-5)
+    np.testing.assert_allclose(variances[0], first.var(axis=1).mean(axis=0), rtol=1e-4)
+
+
+def test_the_averaged_generator_has_all_modes_too(tiny_model):
+    tiny_model.ema_generator.set_weights(tiny_model.generator.get_weights())
+    drawing = Drawing(batch_norm="standing", standing_batches=2)
+    for mode in (drawing, Drawing(batch_norm="batch")):
+        np.testing.assert_array_equal(
+            draw(GeneratedImages(tiny_model.ema_generator, mode)),
+            draw(GeneratedImages(tiny_model.generator, mode)),
+        )
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("batch_norm", "eval"), ("truncation", 0.0), ("truncation", 1.5), ("standing_batches", 0)],
+)
+def test_refuses_what_is_not_allowed(field, value):
+    with pytest.raises(ConfigError, match=f"{field}={value!r} is not allowed"):
+        Drawing(**{field: value})

@@ -1,0 +1,140 @@
+import json
+
+import numpy as np
+import pytest
+
+import sagan_tf
+from sagan_tf.data.arrays import ArraySource
+from sagan_tf.errors import ConfigError, RunDirectoryError
+from sagan_tf.evaluation import best, records, runs
+from sagan_tf.evaluation.generated import Drawing
+from sagan_tf.evaluation.settings import Settings
+from sagan_tf.models import recipe
+from sagan_tf.training import run_directory
+from sagan_tf.training.checkpoints import Checkpoints
+from tests.evaluation.blobs import blobs
+
+
+@pytest.fixture(autouse=True)
+def blobs_and_pixels(monkeypatch, pixel_network):
+    """Every data set is blobs, every feature network pixels."""
+    source = ArraySource(*blobs(100), None)
+    monkeypatch.setattr(runs.sources, "open_source", lambda config, data_dir: source)
+    monkeypatch.setattr(Settings, "_network", lambda self, dataset: pixel_network)
+
+
+SETTINGS = Settings(metrics=("fid",), num_samples=20, batch_size=10)
+
+
+@pytest.fixture
+def run(tiny_config, tmp_path):
+    """A run of 2 steps with checkpoints of both."""
+    run = run_directory.start(str(tmp_path / "run"), tiny_config.replace(train_steps=2))
+    model = recipe.build(run.config)
+    checkpoints = Checkpoints(model, run.checkpoints)
+    for step in (1, 2):
+        train_to(model, step)
+        checkpoints.save()
+    return run
+
+
+def train_to(model, step):
+    """Stands for training: other weights, and the step."""
+    model.step.assign(step)
+    model.generator.to_image.bias.assign_add([0.2])
+    model.ema_generator.to_image.bias.assign_add([0.1])
+
+
+def score(run, **kwargs):
+    sanity, *scores = runs.score_run(run.path, SETTINGS, **kwargs)
+    assert sanity["metric"] == "sanity_fid"
+    return scores
+
+
+def test_latest_all_or_one_step(run):
+    assert [record["step"] for record in score(run)] == [2]
+    assert [record["step"] for record in score(run, checkpoint="all")] == [1, 2]
+    (record,) = score(run, checkpoint="1")
+    assert (record["step"], record["subject"]) == (1, run.path)
+    assert record["config_sha256"] == records.config_sha256(run.config)
+
+
+def test_records_are_appended_to_the_run(run):
+    scores = score(run, checkpoint="all") + score(run, checkpoint="1")
+    with open(run.join(runs.RECORDS)) as file:
+        assert [json.loads(line) for line in file] == scores
+
+
+def test_raw_and_averaged_weights_differ_and_are_said(run):
+    (averaged,) = score(run)
+    settings = Settings(("fid",), 20, batch_size=10, drawing=Drawing(ema=False))
+    raw = list(runs.score_run(run.path, settings))[1]
+    assert (averaged["ema"], raw["ema"]) == (True, False)
+    assert averaged["value"] != raw["value"]
+
+
+def test_the_best_checkpoint_is_kept_and_loads(run, tiny_config):
+    scores = {record["step"]: record["value"] for record in score(run, checkpoint="all")}
+    lowest = min(scores, key=scores.get)
+    assert best.read(run.path)["step"] == lowest
+    loaded = sagan_tf.load(run.join(best.DIRECTORY))
+    assert int(loaded.step) == lowest
+    expected = sagan_tf.load(run.path, lowest)
+    for a, b in zip(loaded.get_weights(), expected.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    (record,) = score(run, checkpoint="best")
+    assert (record["step"], record["value"]) == (lowest, scores[lowest])
+
+
+def test_only_a_lower_fid_of_equal_settings_replaces_the_best(run):
+    model = recipe.build(run.config)
+
+    def keep(step, value, settings="a"):
+        model.step.assign(step)
+        record = {"metric": "fid", "value": value, "settings_sha256": settings, "step": step}
+        return best.keep_if_best(run, model, [{"metric": "kid", "value": 0.0}, record])
+
+    assert keep(10, 5.0)
+    assert not keep(20, 5.0)
+    assert keep(30, 4.0)
+    assert keep(40, 9.0, settings="b")
+    assert best.read(run.path)["step"] == 40
+    assert int(sagan_tf.load(run.join(best.DIRECTORY)).step) == 40
+    assert not best.keep_if_best(run, model, [{"metric": "kid", "value": 0.0}])
+
+
+def test_scoring_in_training(run):
+    scorer = runs.RunScorer(run, SETTINGS)
+    model = sagan_tf.load(run.path, 1)
+    (first,) = scorer.score(model, 1)
+    train_to(model, 2)
+    (second,) = scorer.score(model, 2)
+    assert [first, second] == score(run, checkpoint="all")
+
+
+def test_watch_scores_what_is_new_until_the_run_is_finished(run, monkeypatch):
+    run = run_directory.RunDirectory(run.path, run.config.replace(train_steps=3))
+    with open(run.join("config.json"), "w") as file:
+        file.write(run.config.to_json())
+    score(run, checkpoint="1")
+
+    def train_on(seconds):
+        model = sagan_tf.load(run.path)
+        train_to(model, 3)
+        Checkpoints(model, run.checkpoints).save()
+
+    monkeypatch.setattr(runs.time, "sleep", train_on)
+    assert [record["step"] for record in score(run, checkpoint="watch")] == [2, 3]
+    assert score(run, checkpoint="watch") == []
+
+
+def test_missing_runs_and_checkpoints_are_refused(run, tmp_path, tiny_config):
+    with pytest.raises(RunDirectoryError, match="is not a run"):
+        next(runs.score_run(str(tmp_path / "none"), SETTINGS))
+    with pytest.raises(ConfigError, match="checkpoint='7' is not allowed; .* there is: 1, 2"):
+        next(runs.score_run(run.path, SETTINGS, "7"))
+    with pytest.raises(RunDirectoryError, match="no best checkpoint"):
+        next(runs.score_run(run.path, SETTINGS, "best"))
+    empty = run_directory.start(str(tmp_path / "empty"), tiny_config)
+    with pytest.raises(RunDirectoryError, match="has no checkpoint yet"):
+        next(runs.score_run(empty.path, SETTINGS))

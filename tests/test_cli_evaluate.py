@@ -1,0 +1,109 @@
+"""`train/evaluate.py` as a user calls it."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sagan_tf import config
+from sagan_tf.models import recipe
+from sagan_tf.training import run_directory
+from sagan_tf.training.checkpoints import Checkpoints
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+SCRIPT = os.path.join(ROOT, "train", "evaluate.py")
+
+
+def evaluate(*flags, cache="", **environment):
+    command = [sys.executable, SCRIPT, f"--cache_dir={cache}", *flags]
+    environment = {**os.environ, "SAGAN_TF_CACHE": "/nowhere", **environment}
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory):
+    """A run of the default data whose generator is still untrained."""
+    settings = config.get("fashion_mnist_32").replace(base_channels=8, attention_resolution=None)
+    run = run_directory.start(str(tmp_path_factory.mktemp("runs") / "run"), settings)
+    Checkpoints(recipe.build(settings), run.checkpoints).save()
+    return run.path
+
+
+def test_scores_a_run(run_dir, tmp_path):
+    flags = (f"--run_dir={run_dir}", "--metrics=fid,accuracy", "--num_samples=100")
+    result = evaluate(*flags, "--num_real=500", cache=tmp_path)
+    assert result.returncode == 0, result.stderr
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [line["metric"] for line in lines] == ["sanity_fid", "fid", "accuracy"]
+    assert lines[1]["value"] > 20 * lines[0]["value"]
+    assert (lines[1]["feature_network"], lines[1]["comparable"]) == ("garments", "no")
+    for text in ("only 100 images", "do not compare with published", "FID (garments, 100 images):"):
+        assert result.stderr.count(text) == 1
+    assert len(os.listdir(tmp_path)) == 1
+    with open(os.path.join(run_dir, "evaluation.jsonl")) as file:
+        assert [json.loads(line) for line in file] == lines[1:]
+
+
+def test_scores_one_folder_against_another(tmp_path):
+    for name, high in (("real", 256), ("generated", 100)):
+        (tmp_path / name).mkdir()
+        images = np.random.default_rng(0).integers(0, high, (12, 32, 32), np.uint8)
+        for i, image in enumerate(images):
+            Image.fromarray(image).save(tmp_path / name / f"{i}.png")
+    folders = f"--images={tmp_path}/real,{tmp_path}/generated"
+    result = evaluate(folders, "--feature_network=garments", "--metrics=fid,kid,prdc")
+    assert result.returncode == 0, result.stderr
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert len(lines) == 7
+    assert lines[1]["samples"] == 12
+    assert lines[1]["value"] > 0
+
+
+MISTAKES = {
+    (): "target=None is not allowed; target must be one of --run_dir",
+    ("--run_dir=/none",): "run_dir=/none is not a run",
+    ("--images=/a",): "images='/a' is not allowed; images must be two folders",
+    ("--images=/a,/b",): "there is no folder /a",
+    ("--export_dir=/none",): "export_dir='/none' is no directory",
+    ("--run_dir=RUN", "--metrics=fidd"): "metrics='fidd' is not allowed",
+    ("--run_dir=RUN", "--checkpoint=9"): "there is: 0",
+    ("--run_dir=RUN", "--batch_norm=eval"): "batch_norm='eval' is not allowed",
+    ("--run_dir=RUN", "--num_samples=many"): "num_samples",
+    ("--run_dir=RUN", "--feature_network=inception", "--inception_path=/x.pb"): (
+        "inception_path='/x.pb' does not exist; fetch https://"
+    ),
+}
+
+# Runs all command lines in one process: TensorFlow takes seconds to start.
+DRIVER = """
+import contextlib, io, json, runpy, sys
+from absl import flags
+from sagan_tf import command_line
+script = runpy.run_path(sys.argv[1])
+for arguments in json.loads(sys.argv[2]):
+    for name in list(flags.FLAGS):
+        flags.FLAGS[name].unparse()
+    sys.argv = ["evaluate.py", *arguments]
+    out, error, code = io.StringIO(), io.StringIO(), None
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error):
+        try:
+            command_line.run(script["main"])
+        except SystemExit as stop:
+            code = stop.code
+    print(json.dumps([code, out.getvalue(), error.getvalue()]))
+"""
+
+
+def test_mistakes_are_one_line_and_exit_code_2(run_dir):
+    lines = [[flag.replace("RUN", run_dir) for flag in flags] for flags in MISTAKES]
+    command = [sys.executable, "-c", DRIVER, SCRIPT, json.dumps(lines)]
+    result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    found = [json.loads(line) for line in result.stdout.splitlines()]
+    for (code, out, error), message in zip(found, MISTAKES.values(), strict=True):
+        assert (code, out) == (2, ""), error
+        assert message in error
+        assert error.startswith("error: ") and error.count("\n") == 1, error
