@@ -48,6 +48,8 @@ class TFDSSource(SequentialSource):
 
     def shard_size(self, num_shards, shard):
         """See `SequentialSource`."""
+        if num_shards > self.num_examples:
+            return int(shard < self.num_examples)
         if num_shards > 1 and self._knows_splits():
             return self._size(self._sub_split(num_shards, shard))
         return -(-(self.num_examples - shard) // num_shards)

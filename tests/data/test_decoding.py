@@ -5,11 +5,11 @@ import io
 import numpy as np
 import pytest
 import tensorflow as tf
-from pictures import encode, photo
 from PIL import Image
 
 from sagan_tf import config
 from sagan_tf.data import decoding
+from tests.data.pictures import encode, photo
 
 
 def decode(encoded, settings):
