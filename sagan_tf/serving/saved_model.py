@@ -69,6 +69,4 @@ def _save(functions, directory):
     module = tf.Module()
     # Only what the graphs read is saved: bare variables, no Keras object.
     module.weights = list(functions["serving_default"].variables)
-    # The custom gradients that training uses would only add functions that nobody can call.
-    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-    tf.saved_model.save(module, directory, signatures=functions, options=options)
+    tf.saved_model.save(module, directory, signatures=functions)
