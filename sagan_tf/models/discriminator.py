@@ -51,29 +51,25 @@ class Discriminator(architecture.Network):
         spectral_norm=DEFAULTS.discriminator_spectral_norm,
         **kwargs,
     ):
-        super().__init__(**kwargs)
-        architecture.check_architecture(
-            resolution, num_classes, base_channels, channels, attention_resolution
+        super().__init__(
+            resolution=resolution,
+            num_classes=num_classes,
+            base_channels=base_channels,
+            channels=channels,
+            attention_resolution=attention_resolution,
+            attention_block=attention_block,
+            attention_pool_size=attention_pool_size,
+            spectral_norm=spectral_norm,
+            channel_multipliers=channel_multipliers,
+            derive_multipliers=architecture.discriminator_multipliers,
+            **kwargs,
         )
-        self.resolution = resolution
-        self.num_classes = num_classes
-        self.base_channels = base_channels
-        self.attention_resolution = attention_resolution
-        self.channels = channels
-        self.channel_multipliers = architecture.check_multipliers(
-            channel_multipliers, architecture.discriminator_multipliers(resolution)
-        )
-        self.attention_block = attention_block
-        self.attention_pool_size = attention_pool_size
-        self.spectral_norm = spectral_norm
         self._make_layers()
         self.built = True
 
     def _make_layers(self):
         policy = self.dtype_policy
         widths = [m * self.base_channels for m in self.channel_multipliers]
-        self.blocks = []
-        self.attention = None
         shape = (None, self.resolution, self.resolution, self.channels)
         for index, width in enumerate(widths):
             last = index == len(widths) - 1
@@ -85,21 +81,9 @@ class Discriminator(architecture.Network):
                 dtype=policy,
                 name=f"block{index + 1}",
             )
-            block.build(shape)
-            self.blocks.append(block)
-            if last:
-                break
-            shape = (None, shape[1] // 2, shape[2] // 2, width)
-            if shape[1] == self.attention_resolution:
-                self.attention = architecture.attention_slot(
-                    self.attention_block,
-                    width,
-                    self.attention_pool_size,
-                    self.spectral_norm,
-                    dtype=policy,
-                    name="attention",
-                )
-                self.attention.build(shape)
+            factor = 1 if last else 2
+            input_shape, shape = shape, (None, shape[1] // factor, shape[2] // factor, width)
+            self._add_block(block, input_shape, shape)
         self.dense = dense(1, self.spectral_norm, dtype=policy, name="dense")
         self.dense.build((None, widths[-1]))
         self.embedding = None
@@ -127,18 +111,3 @@ class Discriminator(architecture.Network):
 
     def _attends_after(self, block, hidden):
         return block.downsample and hidden.shape[1] == self.attention_resolution
-
-    def get_config(self):
-        """Arguments that build this discriminator again."""
-        return {
-            **super().get_config(),
-            "resolution": self.resolution,
-            "num_classes": self.num_classes,
-            "base_channels": self.base_channels,
-            "attention_resolution": self.attention_resolution,
-            "channels": self.channels,
-            "channel_multipliers": self.channel_multipliers,
-            "attention_block": self.attention_block,
-            "attention_pool_size": self.attention_pool_size,
-            "spectral_norm": self.spectral_norm,
-        }

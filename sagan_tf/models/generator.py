@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from sagan_tf import config
 from sagan_tf.config import DEFAULTS
 from sagan_tf.errors import ConfigError, DataError
 from sagan_tf.layers.conditional_batch_norm import ConditionalBatchNormalization
@@ -57,22 +58,21 @@ class Generator(architecture.Network):
         batch_norm_epsilon=DEFAULTS.batch_norm_epsilon,
         **kwargs,
     ):
-        super().__init__(**kwargs)
-        architecture.check_architecture(
-            resolution, num_classes, base_channels, channels, attention_resolution
+        super().__init__(
+            resolution=resolution,
+            num_classes=num_classes,
+            base_channels=base_channels,
+            channels=channels,
+            attention_resolution=attention_resolution,
+            attention_block=attention_block,
+            attention_pool_size=attention_pool_size,
+            spectral_norm=spectral_norm,
+            channel_multipliers=channel_multipliers,
+            derive_multipliers=architecture.generator_multipliers,
+            **kwargs,
         )
-        self.resolution = resolution
-        self.num_classes = num_classes
-        self.base_channels = base_channels
-        self.attention_resolution = attention_resolution
+        config.check_field("latent_dim", latent_dim)
         self.latent_dim = latent_dim
-        self.channels = channels
-        self.channel_multipliers = architecture.check_multipliers(
-            channel_multipliers, architecture.generator_multipliers(resolution)
-        )
-        self.attention_block = attention_block
-        self.attention_pool_size = attention_pool_size
-        self.spectral_norm = spectral_norm
         self.batch_norm_momentum = batch_norm_momentum
         self.batch_norm_epsilon = batch_norm_epsilon
         self._make_layers()
@@ -83,35 +83,19 @@ class Generator(architecture.Network):
         first, *widths = [m * self.base_channels for m in self.channel_multipliers]
         self.dense = dense(4 * 4 * first, self.spectral_norm, dtype=policy, name="dense")
         self.dense.build((None, self.latent_dim))
-        norm_arguments = {
-            "num_classes": self.num_classes,
-            "batch_norm_momentum": self.batch_norm_momentum,
-            "batch_norm_epsilon": self.batch_norm_epsilon,
-        }
-        self.blocks = []
-        self.attention = None
         shape = (None, 4, 4, first)
         for index, width in enumerate(widths):
             block = GeneratorBlock(
                 width,
-                spectral_norm=self.spectral_norm,
+                self.num_classes,
+                self.spectral_norm,
+                self.batch_norm_momentum,
+                self.batch_norm_epsilon,
                 dtype=policy,
                 name=f"block{index + 1}",
-                **norm_arguments,
             )
-            block.build(shape)
-            self.blocks.append(block)
-            shape = (None, 2 * shape[1], 2 * shape[2], width)
-            if shape[1] == self.attention_resolution:
-                self.attention = architecture.attention_slot(
-                    self.attention_block,
-                    width,
-                    self.attention_pool_size,
-                    self.spectral_norm,
-                    dtype=policy,
-                    name="attention",
-                )
-                self.attention.build(shape)
+            input_shape, shape = shape, (None, 2 * shape[1], 2 * shape[2], width)
+            self._add_block(block, input_shape, shape)
         self.norm = ConditionalBatchNormalization(
             None, self.batch_norm_momentum, self.batch_norm_epsilon, dtype=policy, name="norm"
         )
@@ -163,16 +147,7 @@ class Generator(architecture.Network):
         """Arguments that build this generator again."""
         return {
             **super().get_config(),
-            "resolution": self.resolution,
-            "num_classes": self.num_classes,
-            "base_channels": self.base_channels,
-            "attention_resolution": self.attention_resolution,
             "latent_dim": self.latent_dim,
-            "channels": self.channels,
-            "channel_multipliers": self.channel_multipliers,
-            "attention_block": self.attention_block,
-            "attention_pool_size": self.attention_pool_size,
-            "spectral_norm": self.spectral_norm,
             "batch_norm_momentum": self.batch_norm_momentum,
             "batch_norm_epsilon": self.batch_norm_epsilon,
         }

@@ -9,7 +9,7 @@ from sagan_tf import config, losses, sampling
 from sagan_tf.config import DEFAULTS
 from sagan_tf.errors import ConfigError
 from sagan_tf.models import inputs
-from sagan_tf.models.architecture import Network
+from sagan_tf.models.architecture import EagerlyBuilt
 from sagan_tf.models.ema import MovingAverage, warmed_up_decay
 
 METRICS = (
@@ -24,7 +24,7 @@ _GENERATOR_STREAM = 2**20  # keeps G's random numbers apart from those of any D 
 
 
 @keras.saving.register_keras_serializable(package="sagan_tf")
-class SAGAN(Network):
+class SAGAN(EagerlyBuilt):
     """Trains a Self-Attention GAN: hinge loss, two-timescale updates, averaged generator.
 
     One `train_step` makes `d_steps` updates of D, each on its own part of the batch and with

@@ -97,6 +97,7 @@ def test_channel_multipliers():
     ("arguments", "message"),
     [
         ({"resolution": 48}, "resolution=48"),
+        ({"resolution": 0}, "resolution=0"),
         ({"attention_resolution": 64, "resolution": 64}, "attention_resolution=64"),
         ({"channels": 4}, "channels=4"),
         ({"num_classes": 0}, "num_classes=0"),
