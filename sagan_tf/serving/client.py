@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import json
 import os
 import time
@@ -83,18 +84,17 @@ class RestServer:
         try:
             request = urllib.request.Request(self.name, body, {"Content-Type": "application/json"})
             with urllib.request.urlopen(request, timeout=timeout) as response:
-                answer = json.load(response)
+                # The name of an only output is left out.
+                return [base64.b64decode(image["b64"]) for image in json.load(response)["outputs"]]
         except urllib.error.HTTPError as error:
             reason = f"HTTP {error.code}: {_last_line(error.read().decode(errors='replace'))}"
             if error.code in _BUSY:
                 raise Unavailable(reason) from error
             raise ServingError(f"{self.name} does not draw this: {reason}") from error
-        except ValueError as error:
-            raise ServingError(f"{self.name} is no address of a model server: {error}") from error
         except OSError as error:
             raise Unavailable(str(error)) from error
-        # The name of an only output is left out.
-        return [base64.b64decode(image["b64"]) for image in answer["outputs"]]
+        except (KeyError, TypeError, ValueError, http.client.HTTPException) as error:
+            raise ServingError(f"{self.name} is no model server: {error!r}") from error
 
 
 class LocalExport:

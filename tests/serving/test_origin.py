@@ -1,0 +1,66 @@
+import json
+import os
+
+import numpy as np
+import pytest
+
+from sagan_tf.errors import ConfigError, ExportError, RunDirectoryError
+from sagan_tf.evaluation import best, records, runs
+from sagan_tf.serving import origin
+from sagan_tf.training import run_directory
+from sagan_tf.training.checkpoints import Checkpoints
+from tests.serving.conftest import make_model
+
+
+@pytest.fixture(scope="module")
+def run(tiny_config, tmp_path_factory):
+    """A run with checkpoints of steps 10 and 20, scores of both, and 10 as the best."""
+    run = run_directory.start(tmp_path_factory.mktemp("runs") / "run", tiny_config)
+    run.write_class_names(["shirt", "shoe", "bag"])
+    model = make_model(tiny_config)
+    checkpoints = Checkpoints(model, run.checkpoints)
+    for step, fid in ((10, 3.0), (20, 5.0)):
+        model.step.assign(step)
+        checkpoints.save()
+        score = {"metric": "fid", "value": fid, "step": step, "settings_sha256": "same"}
+        records.append(run.join(runs.RECORDS), [score])
+        best.keep_if_best(run, model, [score])
+    return run
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "step", "fid"),
+    [("latest", 20, 5.0), ("best", 10, 3.0), ("10", 10, 3.0), (20, 20, 5.0)],
+)
+def test_checkpoints_of_a_run(run, tiny_config, checkpoint, step, fid):
+    found = origin.find(run.path, checkpoint)
+    assert int(found.model.step.numpy()) == step
+    assert [score["value"] for score in found.scores] == [fid]
+    assert found.class_names == ("shirt", "shoe", "bag")
+    assert found.config == json.loads(tiny_config.to_json()) | {
+        "generator_channel_multipliers": None
+    }
+    weights = make_model(tiny_config).ema_generator.dense.kernel
+    np.testing.assert_array_equal(found.model.ema_generator.dense.kernel, weights)
+
+
+@pytest.mark.parametrize("checkpoint", ["newest", "1e3", ""])
+def test_what_is_no_checkpoint_is_refused(run, checkpoint):
+    with pytest.raises(ConfigError, match=r"checkpoint=.* 'latest', 'best' or a step"):
+        origin.find(run.path, checkpoint)
+
+
+def test_a_missing_step_is_refused_with_those_there_are(run):
+    with pytest.raises(RunDirectoryError, match="step=15 .* there are: 10, 20"):
+        origin.find(run.path, 15)
+
+
+def test_a_run_without_scores_has_no_best(tiny_config, tmp_path):
+    run = run_directory.start(tmp_path / "run", tiny_config)
+    with pytest.raises(ExportError, match="checkpoint='best': none of the checkpoints"):
+        origin.find(run.path, "best")
+
+
+def test_a_directory_without_a_run_is_refused(tmp_path):
+    with pytest.raises(RunDirectoryError, match="is not a run"):
+        origin.find(os.fspath(tmp_path), "latest")
