@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from absl import app, flags
+from absl import app, flags, logging
 
 from sagan_tf import config
 from sagan_tf.errors import ConfigError, UserError
@@ -28,8 +28,11 @@ def define_config_flags(default_preset=config.DEFAULT_PRESET):
             define(name, None, help_text)
 
 
-def config_from_flags():
+def config_from_flags(**changes):
     """The preset with the fields that flags override.
+
+    Args:
+        **changes: fields that a command sets whatever the preset; flags override them too.
 
     Raises:
         ConfigError: an unknown preset, or a value that is not allowed.
@@ -40,7 +43,8 @@ def config_from_flags():
         if name != "preset" and flags.FLAGS[name].present
     }
     preset = config.get(flags.FLAGS.preset)
-    return preset.replace(**{name: parse_value(name, text) for name, text in given.items()})
+    changes.update({name: parse_value(name, text) for name, text in given.items()})
+    return preset.replace(**changes)
 
 
 def parse_value(name, text):
@@ -84,6 +88,7 @@ def run(main):
     """Runs `main()` as a command: the user's mistakes are one line on stderr and exit code 2."""
 
     def guarded(arguments):
+        logging.set_verbosity(logging.WARNING)  # TensorFlow's notes on its own work
         try:
             if len(arguments) > 1:
                 raise UserError(f"{arguments[1]!r} is not a flag; flags begin with --")

@@ -21,7 +21,8 @@ FLAGS = flags.FLAGS
 
 def main():
     """Writes the records, or carries on where a killed preparation stopped."""
-    config = command_line.config_from_flags()
+    # Images have no attention, whose default does not fit every resolution.
+    config = command_line.config_from_flags(attention_resolution=None)
     if not FLAGS.out:
         raise ConfigError("out", FLAGS.out, "a directory to write to")
     from sagan_tf.data import preparation, sources

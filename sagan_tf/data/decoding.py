@@ -23,6 +23,7 @@ def can_read_webp():
     return hasattr(tf.io, "decode_webp")
 
 
+@tf.autograph.experimental.do_not_convert
 def decode(encoded, config):
     """Decodes one image as the networks will see it.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import functools
 import hashlib
 import os
 
@@ -74,12 +75,15 @@ class FolderSource:
         Args:
             order: iterable of indices; None is all, sorted.
         """
-        load = loading.image_loader(
-            lambda path: decoding.decode(tf.io.read_file(path), self.config)
-        )
         for index in range(self.num_examples) if order is None else order:
             path = self.paths[index]
-            yield loading.Example(path, int(self.labels[index]), lambda path=path: load(path))
+            yield loading.Example(path, int(self.labels[index]), lambda path=path: self._load(path))
+
+    @functools.cached_property
+    def _load(self):
+        return loading.image_loader(
+            lambda path: decoding.decode(tf.io.read_file(path), self.config)
+        )
 
 
 def _list_images(directory):

@@ -147,7 +147,8 @@ def serialize(image, label):
     }
     pixels = tf.train.BytesList(value=[image.tobytes()])
     features[RAW_IMAGE] = tf.train.Feature(bytes_list=pixels)
-    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+    example = tf.train.Example(features=tf.train.Features(feature=features))
+    return example.SerializeToString(deterministic=True)  # the same checksum in every process
 
 
 def _find(pattern):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import tensorflow as tf
 
 from sagan_tf.data import decoding, loading
@@ -54,11 +56,14 @@ class SequentialSource:
         """
         if order is not None:
             raise ValueError("a sequential source has only its stored order")
-        load = loading.image_loader(self.decode)
         records = self.records(None, 1, 0).as_numpy_iterator()
         try:
             for index, (encoded, label) in enumerate(records):
                 name = f"record {index} of {self.config.dataset}"
-                yield loading.Example(name, int(label), lambda e=encoded: load(e))
+                yield loading.Example(name, int(label), lambda e=encoded: self._load(e))
         except tf.errors.DataLossError as error:
             raise DataError(f"{self.config.dataset} is damaged: {error.message}") from error
+
+    @functools.cached_property
+    def _load(self):
+        return loading.image_loader(self.decode)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 import tensorflow as tf
 
 from sagan_tf.data.sequential import SequentialSource, scalar_seed
@@ -31,7 +33,7 @@ class TFDSSource(SequentialSource):
         self._image_key = self._find(features, self._tfds.features.Image, "image")
         self._label_key = self._find(features, self._tfds.features.ClassLabel, "label")
         if self._image_key is None:
-            raise DataError(f"{config.dataset} has no image among {', '.join(features)}")
+            raise DataError(f"{config.dataset} has no image among {', '.join(sorted(features))}")
         self.has_labels = self._label_key is not None
         self.class_names = tuple(features[self._label_key].names) if self.has_labels else None
         self.num_examples = self._size(config.split)
@@ -114,12 +116,15 @@ class TFDSSource(SequentialSource):
 
 def _import_tfds():
     try:
-        import tensorflow_datasets
+        return _load_package()
     except ImportError as error:
         raise DataError(
-            "a tfds: data set needs the package tensorflow-datasets; pip install it"
+            f"a tfds: data set needs the package tensorflow-datasets ({error}); pip install it"
         ) from error
-    return tensorflow_datasets
+
+
+def _load_package():
+    return importlib.import_module("tensorflow_datasets")  # an optional requirement
 
 
 def _line(error):

@@ -12,7 +12,7 @@ from sagan_tf import config
 from sagan_tf.data import preparation, sources
 from tests.data.pictures import CLASSES, COUNT, TinyPictures, encode, numbered
 
-KINDS = ("idx", "folder", "prepared", "tfds")
+KINDS = ("idx", "folder", "prepared")
 
 
 @pytest.fixture(scope="session")

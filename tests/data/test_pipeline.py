@@ -9,6 +9,7 @@ import tensorflow as tf
 from sagan_tf import config as configs
 from sagan_tf.data import arrays, pipeline, sources
 from sagan_tf.errors import ConfigError, DataError
+from tests.data.conftest import KINDS
 from tests.data.pictures import CLASSES, COUNT, number_of
 
 _MADE = {}
@@ -32,6 +33,10 @@ def numbers(batch_list):
     return [[number_of(image) for image in images] for images, _ in batch_list]
 
 
+ALL_KINDS = pytest.mark.parametrize("opened", [*KINDS, "tfds"], indirect=True)
+
+
+@ALL_KINDS
 def test_images_keep_their_labels_and_types(opened):
     source, config = opened()
     dataset = pipeline.training_batches(source, config)
@@ -44,6 +49,7 @@ def test_images_keep_their_labels_and_types(opened):
         assert [number_of(image) % CLASSES for image in images] == labels.numpy().tolist()
 
 
+@ALL_KINDS
 def test_every_epoch_is_a_new_permutation(opened):
     stream = list(itertools.chain(*numbers(batches(opened, 40))))
     epochs = [
@@ -62,6 +68,7 @@ def test_the_seed_alone_decides_the_order(opened):
     assert numbers(make_batches(opened, 40, seed=4)) != first
 
 
+@ALL_KINDS
 def test_resuming_continues_the_run(opened):
     check_resuming(opened, 30)
 
@@ -89,7 +96,7 @@ def test_workers_cut_one_global_order_into_rows(opened):
 
 @pytest.mark.parametrize(
     ("opened", "workers"),
-    [("tfds", 2), ("tfrecord", 2), ("prepared", 2), ("prepared", 4)],  # prepared: 6 files
+    [("tfds", 2), ("prepared", 2), ("prepared", 4)],  # prepared: 6 files
     indirect=["opened"],
 )
 def test_workers_read_disjoint_parts_that_are_complete(opened, workers):
@@ -127,7 +134,7 @@ def test_a_batch_holds_all_images_of_a_step(opened):
     assert len(images) == 6
 
 
-@pytest.mark.parametrize("opened", ["folder", "prepared", "tfds"], indirect=True)
+@pytest.mark.parametrize("opened", ["folder", "prepared"], indirect=True)
 def test_cached_images_are_complete_and_decoded_once(opened):
     stream = list(itertools.chain(*numbers(batches(opened, 40, cache_in_memory=True))))
     assert sorted(stream[:COUNT]) == list(range(COUNT))
@@ -155,7 +162,7 @@ def test_workers_that_cannot_share_a_batch(opened):
         batches(opened, 1, workers=3)
 
 
-@pytest.mark.parametrize("opened", ["prepared", "tfds"], indirect=True)
+@pytest.mark.parametrize("opened", ["prepared"], indirect=True)
 def test_more_workers_than_images(opened):
     with pytest.raises(DataError, match="fewer images than there are workers"):
         batches(opened, 1, workers=64, worker=63, global_batch_size=64)
