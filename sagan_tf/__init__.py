@@ -6,6 +6,7 @@ from sagan_tf.errors import ConfigError, DataError, RunDirectoryError, TrainingE
 from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.models.generator import Generator
 from sagan_tf.models.sagan import SAGAN
+from sagan_tf.serving.saved_model import export
 from sagan_tf.training.checkpoints import load
 
 __version__ = "0.1.0"
@@ -22,6 +23,7 @@ __all__ = [
     "UserError",
     "config",
     "evaluation",
+    "export",
     "layers",
     "load",
     "losses",

@@ -120,6 +120,14 @@ class ExperimentConfig:
     log_every: int = fields.count(100, "steps between lines of metrics", resumable=True)
     sample_every: int = fields.count(1000, "steps between sample grids", resumable=True)
     checkpoint_every: int = fields.count(1000, "steps between checkpoints", resumable=True)
+    eval_every: int | None = fields.count(
+        None,
+        "steps between scores of the averaged generator; none for none",
+        optional=True,
+        resumable=True,
+    )
+    # Enough for a trend; published scores use 50,000 (train/evaluate.py).
+    eval_samples: int = fields.count(10_000, "images to draw for each score", resumable=True)
     keep_checkpoints: int = fields.count(3, "newest checkpoints to keep", resumable=True)
 
     def __post_init__(self):
@@ -260,6 +268,7 @@ def fashion_mnist_32():
         sample_every=250,
         checkpoint_every=250,
         log_every=25,
+        eval_every=1000,
     )
 
 

@@ -24,6 +24,7 @@ def tiny_config():
         latent_dim=8,
         attention_resolution=8,
         global_batch_size=4,
+        eval_every=None,
     )
 
 

@@ -7,7 +7,13 @@ import sys
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[1]
-SMALL = ("--base_channels=2", "--global_batch_size=4", "--log_every=2", "--sample_every=4")
+SMALL = (
+    "--base_channels=2",
+    "--eval_samples=50",
+    "--global_batch_size=4",
+    "--log_every=2",
+    "--sample_every=4",
+)
 
 
 def run(*arguments):
@@ -20,6 +26,7 @@ def test_trains_resumes_and_says_when_finished(tmp_path):
     first = run(*SMALL, f"--run_dir={run_dir}", "--train_steps=4", "--seed=3")
     assert first.returncode == 0, first.stderr
     assert "step 4/4" in first.stderr and "10,000 images" in first.stderr
+    assert "accuracy" in first.stderr and "(50 images, garments features)" in first.stderr
     assert (run_dir / "samples" / "step_00000004.png").exists()
     other = run(*SMALL, f"--run_dir={run_dir}", "--train_steps=4", "--seed=4")
     assert other.returncode == 2

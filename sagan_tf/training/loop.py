@@ -12,6 +12,8 @@ import tensorflow as tf
 from sagan_tf import sampling
 from sagan_tf.data import inspect, pipeline, sources
 from sagan_tf.errors import ConfigError, TrainingError
+from sagan_tf.evaluation.runs import RunScorer
+from sagan_tf.evaluation.settings import Settings
 from sagan_tf.models import recipe
 from sagan_tf.training import run_directory
 from sagan_tf.training.checkpoints import Checkpoints
@@ -59,11 +61,21 @@ def train(config, run_dir, data_dir=None, strategy=None, stream=None):
             return model
         reporter.say(str(report))
         reporter.say(f"{'Resuming' if start_step else 'Starting'} at step {start_step}: {run.path}")
+        scorer = _make_scorer(run, source, data_dir, strategy)
         batches = _distribute(strategy, source, config, start_step)
-        _Training(run, model, strategy, checkpoints, reporter).run(iter(batches), start_step)
+        training = _Training(run, model, strategy, checkpoints, reporter, scorer)
+        training.run(iter(batches), start_step)
     finally:
         reporter.close()
     return model
+
+
+def _make_scorer(run, source, data_dir, strategy):
+    """What scores the run as it goes, or None; made first, so that it fails before training."""
+    if run.config.eval_every is None:
+        return None
+    settings = Settings(num_samples=run.config.eval_samples)
+    return RunScorer(run, settings, source, data_dir, strategy)
 
 
 def _distribute(strategy, source, config, start_step):
@@ -82,39 +94,43 @@ def _distribute(strategy, source, config, start_step):
 class _Training:
     """One stretch of training, from a step to the end or to a signal."""
 
-    def __init__(self, run, model, strategy, checkpoints, reporter):
+    def __init__(self, run, model, strategy, checkpoints, reporter, scorer):
         self._run = run
-        self._config = run.config
+        self._config = config = run.config
         self._model = model
         self._strategy = strategy
         self._checkpoints = checkpoints
         self._reporter = reporter
-        self._sample_inputs = sample_inputs(run.config)
+        self._scorer = scorer
+        self._sample_inputs = sample_inputs(config)
         self._draw = tf.function(model.ema_generator)
         self._stop_signal = None
+        self._seconds, self._steps_timed = 0.0, 0  # since the last log
+        self._events = [
+            (config.log_every, self._log),
+            (config.sample_every, self._sample),
+            (config.checkpoint_every, self._save),
+        ]
+        if scorer is not None:
+            self._events.append((config.eval_every, self._score))
 
     def run(self, iterator, step):
         """Trains from `step`; on return the newest checkpoint holds the last step."""
         total = self._config.train_steps
         run_steps = compiled_loop(self._model, self._strategy)
-        seconds, steps_timed = 0.0, 0
         with self._catch_signals():
             while step < total and self._stop_signal is None:
                 count = self._steps_until_next_event(step)
                 begin = time.perf_counter()
                 run_steps(iterator, tf.constant(count))
-                seconds += time.perf_counter() - begin
+                self._seconds += time.perf_counter() - begin
+                self._steps_timed += count
                 step += count
-                steps_timed += count
                 self._reporter.advance(count)
-                if step % self._config.log_every == 0 or step == total:
-                    self._log(step, steps_timed / seconds)
-                    seconds, steps_timed = 0.0, 0
-                if step % self._config.sample_every == 0 or step == total:
-                    self._sample(step)
-                if step % self._config.checkpoint_every == 0 or step == total:
-                    self._save()
-        self._save()
+                for every, event in self._events:
+                    if step % every == 0 or step == total:
+                        event(step)
+        self._save(step)
         if self._stop_signal is not None:
             self._reporter.say(
                 f"Stopped by {signal.Signals(self._stop_signal).name} at step {step}; "
@@ -122,15 +138,15 @@ class _Training:
             )
 
     def _steps_until_next_event(self, step):
-        config = self._config
-        events = (config.log_every, config.sample_every, config.checkpoint_every)
-        until_event = min(every - step % every for every in events)
-        return min(until_event, config.steps_per_loop, config.train_steps - step)
+        until_event = min(every - step % every for every, _ in self._events)
+        return min(until_event, self._config.steps_per_loop, self._config.train_steps - step)
 
-    def _log(self, step, steps_per_second):
+    def _log(self, step):
         self._check_finite()
         metrics = {name: float(v) for name, v in self._model.get_metrics_result().items()}
         self._model.reset_metrics()
+        steps_per_second = self._steps_timed / self._seconds
+        self._seconds, self._steps_timed = 0.0, 0
         images_per_step = self._config.global_batch_size * self._config.d_steps
         metrics["images_per_second"] = steps_per_second * images_per_step
         seconds_left = (self._config.train_steps - step) / steps_per_second
@@ -143,9 +159,12 @@ class _Training:
         grids.save_png(self._run.sample_path(step), grid)
         self._reporter.image(step, grid)
 
-    def _save(self):
+    def _save(self, _):
         self._check_finite()
         self._checkpoints.save()
+
+    def _score(self, step):
+        self._reporter.scores(step, self._scorer.score(self._model, step))
 
     def _check_finite(self):
         bad_step = int(self._model.first_nonfinite_step.numpy())

@@ -72,6 +72,15 @@ class Reporter:
             file.write(json.dumps(line) + "\n")
         self._show(step, metrics, seconds_left)
 
+    def scores(self, step, records):
+        """Records and prints scores, as `evaluation.runs.RunScorer` gives them."""
+        with self._writer.as_default(step=step):
+            for record in records:
+                tf.summary.scalar(f"evaluation/{record['metric']}", record["value"])
+        values = ", ".join(f"{record['metric']} {record['value']:.4g}" for record in records)
+        network = records[0]["feature_network"]
+        self.say(f"step {step}: {values} ({records[0]['samples']:,} images, {network} features)")
+
     def image(self, step, grid):
         """Records a sample grid, uint8 (h, w, c), in TensorBoard."""
         with self._writer.as_default(step=step):
