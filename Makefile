@@ -31,6 +31,8 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 10)' 2>/dev/null || \
 		{ echo "error: PYTHON=$(PYTHON) is not Python 3.10 or newer; use make PYTHON=..."; exit 2; }
 	$(PYTHON) -m venv $(VENV)
+	@# The pip that comes with older Pythons takes forever to resolve the requirements.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 
 $(VENV)/.installed: requirements.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
