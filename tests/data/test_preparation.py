@@ -103,7 +103,7 @@ def test_shards_are_a_multiple_of_eight_by_default(settings):
 
 
 def test_a_finished_preparation_is_left_alone(datasets, settings, tmp_path):
-    config = settings(dataset=datasets["folder"], channels=1)
+    config = settings(dataset=datasets["idx"], channels=1)
     source = sources.open_source(config)
     first = prepare(source, config, tmp_path / "out", 3)
     before = {p: p.stat().st_mtime_ns for p in (tmp_path / "out").iterdir()}
@@ -120,7 +120,7 @@ def test_a_finished_preparation_is_left_alone(datasets, settings, tmp_path):
     ],
 )
 def test_another_plan_overwrites_nothing(datasets, settings, tmp_path, changes, shards, message):
-    config = settings(dataset=datasets["folder"], channels=1)
+    config = settings(dataset=datasets["idx"], channels=1)
     prepare(sources.open_source(config), config, tmp_path / "out", 3)
     before = contents(tmp_path / "out")
     other = config.replace(**changes)
@@ -131,7 +131,7 @@ def test_another_plan_overwrites_nothing(datasets, settings, tmp_path, changes, 
 
 def test_a_strange_directory_is_left_alone(datasets, settings, tmp_path):
     (tmp_path / "thesis.doc").write_text("precious")
-    config = settings(dataset=datasets["folder"], channels=1)
+    config = settings(dataset=datasets["idx"], channels=1)
     with pytest.raises(DataError, match="is not empty and was not made by prepare_data"):
         prepare(sources.open_source(config), config, tmp_path)
     assert contents(tmp_path) == {"thesis.doc": b"precious"}
@@ -210,7 +210,7 @@ def wait_for(condition, process, seconds=120):
 
 
 def test_a_shard_without_its_note_is_made_again(datasets, settings, tmp_path):
-    config = settings(dataset=datasets["folder"], channels=1)
+    config = settings(dataset=datasets["idx"], channels=1)
     source = sources.open_source(config)
     out = tmp_path / "out"
     whole = prepare(source, config, out, 3)
