@@ -82,15 +82,15 @@ class GeneratedImages:
         self._drawing = drawing
         self._input_sizes = generator.latent_dim, generator.num_classes
         with (strategy or tf.distribute.get_strategy()).scope():
-            self._generator = _copy(generator)
+            self._generator = type(generator).from_config(generator.get_config())
         self.update(generator)
 
     def update(self, generator):
         """Takes on the weights that a generator of this kind has now."""
-        weights = generator.get_weights()
+        copy = _copy(generator)
         if self._drawing.batch_norm == "standing":
-            weights = standing_weights(generator, self._drawing)
-        self._generator.set_weights(weights)
+            set_standing_statistics(copy, self._drawing)
+        self._generator.set_weights(copy.get_weights())
 
     def batches(self, num_images, batch_size):
         """Yields (latents, labels), each of `batch_size` rows; the last may have surplus rows."""
@@ -118,40 +118,40 @@ def cut(arrays, batch_size):
 
 
 def _copy(generator):
-    return type(generator).from_config(generator.get_config())
+    copy = type(generator).from_config(generator.get_config())
+    # Keras 2 orders weights by whether they are trainable; an averaged generator is not.
+    copy.trainable = generator.trainable
+    copy.set_weights(generator.get_weights())
+    copy.trainable = True
+    return copy
 
 
-def standing_weights(generator, drawing):
-    """The generator's weights with batch-norm statistics averaged over batches drawn for it.
+def set_standing_statistics(generator, drawing):
+    """Sets batch-norm statistics to their averages over batches drawn for it.
 
     Args:
-        generator: a `Generator`; it is not changed.
+        generator: a trainable `Generator` of its own; the momentum of its norms is lost.
         drawing: `Drawing`; its seed plus one is used, so that the statistics are not fitted to
             the very images that are scored.
-
-    Returns:
-        Weights in the order of `get_weights()`.
     """
     original = generator.get_weights()
-    copy = _copy(generator)
     norms = [
         layer
-        for _, layer in named_layers(copy)
+        for _, layer in named_layers(generator)
         if isinstance(layer, keras.layers.BatchNormalization)
     ]
     for norm in norms:
         norm.momentum = 0.0  # the moving statistics become those of the last batch
     statistics = [v for norm in norms for v in (norm.moving_mean, norm.moving_variance)]
-    call = tf.function(lambda latents, labels: copy(latents, labels, training=True))
+    call = tf.function(lambda latents, labels: generator(latents, labels, training=True))
     count, size = drawing.standing_batches, drawing.standing_batch_size
     drawing = dataclasses.replace(drawing, seed=drawing.seed + 1)
     inputs = drawing.inputs(count * size, generator.latent_dim, generator.num_classes)
     means = [0.0] * len(statistics)
     for batch in cut(inputs, size):
-        copy.set_weights(original)  # a call also moves the spectral norms' vectors
+        generator.set_weights(original)  # a call also moves the spectral norms' vectors
         call(*batch)
         means = [m + v.numpy() / count for m, v in zip(means, statistics, strict=True)]
-    copy.set_weights(original)
+    generator.set_weights(original)
     for variable, mean in zip(statistics, means, strict=True):
         variable.assign(mean)
-    return copy.get_weights()

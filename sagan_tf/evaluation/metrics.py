@@ -38,8 +38,8 @@ def frechet_distance(real, fake):
 
     `|m1 - m2|^2 + Tr(C1 + C2 - 2 (C1 C2)^(1/2))` (Heusel et al., arXiv:1706.08500), with unbiased
     covariances. The trace of the root is the sum of the singular values of `F1^T F2`, where
-    `C = F F^T` has only the columns of eigenvalues that are not 0 by rounding: exact for singular
-    covariances too, without the usual small number on the diagonal. The estimate is biased
+    `C = F F^T` and F has no more columns than C's rank: exact for singular covariances too,
+    without the usual small number on the diagonal. The estimate is biased
     upwards by few images, so compare scores of equal numbers only.
 
     Args:
@@ -80,9 +80,16 @@ def _frechet(real, fake):
 
 def _factor(covariance):
     """F (d, rank) with `F F^T = covariance`."""
+    rounding = len(covariance) * np.finfo(np.float64).eps
+    try:
+        triangle = np.linalg.cholesky(covariance)
+        pivots = np.diag(triangle) ** 2
+        if pivots.min() > rounding * pivots.max():
+            return triangle
+    except np.linalg.LinAlgError:
+        pass  # singular: the eigenvalues, which take longer, say how much
     values, vectors = np.linalg.eigh(covariance)
-    rounding = len(values) * np.finfo(np.float64).eps * max(values[-1], 0.0)
-    kept = values > rounding
+    kept = values > rounding * max(values[-1], 0.0)
     return vectors[:, kept] * np.sqrt(values[kept])
 
 
