@@ -34,11 +34,12 @@ class RunScorer:
         settings: `Settings`.
         source: of the real images; None opens the one that the run's configuration names.
         data_dir: where TFDS keeps its data sets.
-        strategy: `tf.distribute.Strategy`; None is the current one.
+        strategy: `tf.distribute.Strategy`; None is the current one. Of one that spans several
+            workers, each worker scores everything by itself, on one device.
     """
 
     def __init__(self, run, settings, source=None, data_dir=None, strategy=None):
-        self._run, self._drawing, self._strategy = run, settings.drawing, strategy
+        self._run, self._drawing, self._strategy = run, settings.drawing, _local(strategy)
         self._images = None
         config = run.config
         source = source or sources.open_source(config, data_dir)
@@ -46,7 +47,7 @@ class RunScorer:
             SourceImages(source, config),
             config.dataset,
             config.num_classes is not None,
-            strategy=strategy,
+            strategy=self._strategy,
         )
 
     def sanity(self):
@@ -80,6 +81,14 @@ class RunScorer:
         settings = self._evaluator.settings_sha256(**self._drawing.provenance())
         lines = records.read(self._run.join(RECORDS))
         return {line["step"] for line in lines if line["settings_sha256"] == settings}
+
+
+def _local(strategy):
+    """The strategy, or the default one if this process has not all of its replicas."""
+    if strategy is None or strategy.num_replicas_in_sync == 1:
+        return strategy
+    has_all = len(strategy.extended.worker_devices) == strategy.num_replicas_in_sync
+    return strategy if has_all else tf.distribute.get_strategy()
 
 
 def score_run(run_dir, settings, checkpoint="latest", data_dir=None, strategy=None):

@@ -22,8 +22,8 @@ def bundled():
 
 @pytest.fixture(scope="module")
 def evaluator(bundled):
-    """Every second image is real; the others can be scored against them."""
-    real = ArraySource(bundled.images[::2][:2000], bundled.labels[::2][:2000], None)
+    """Every fifth image is real; the others can be scored against them."""
+    real = ArraySource(bundled.images[::5], bundled.labels[::5], None)
     metrics = ("fid", "kid", "prdc", "accuracy")
     return Evaluator(
         SourceImages(real, SETTINGS), garments.load(), metrics, num_samples=1000, batch_size=500
@@ -39,7 +39,7 @@ def scores(evaluator, images, labels=None):
 @pytest.fixture(scope="module")
 def unseen(bundled, evaluator):
     """Scores of real images that the evaluator has not seen."""
-    return scores(evaluator, bundled.images[1::2][:1000], bundled.labels[1::2][:1000])
+    return scores(evaluator, bundled.images[1::10], bundled.labels[1::10])
 
 
 def test_real_halves_are_near_zero(evaluator, unseen):

@@ -48,9 +48,9 @@ def test_damaged_or_missing_weights_are_refused(tmp_path):
 
 
 def test_training_learns_and_saving_round_trips(bundled, tmp_path):
-    images, labels = bundled.images[:1500], bundled.labels[:1500]
+    images, labels = bundled.images[:640], bundled.labels[:640]
     model = train_classifier.train(images, labels, epochs=3)
-    assert train_classifier.accuracy(model, images, labels) > 0.6
+    assert train_classifier.accuracy(model, images, labels) > 0.3
     garments.save(model, str(tmp_path), {"note": "a test"})
     network = garments.load(str(tmp_path))
     np.testing.assert_allclose(

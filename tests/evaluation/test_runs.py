@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import sagan_tf
 from sagan_tf.data.arrays import ArraySource
@@ -29,7 +30,9 @@ SETTINGS = Settings(metrics=("fid",), num_samples=20, batch_size=10)
 @pytest.fixture
 def run(tiny_config, tmp_path):
     """A run of 2 steps with checkpoints of both."""
-    run = run_directory.start(str(tmp_path / "run"), tiny_config.replace(train_steps=2))
+    small = {"attention_resolution": None, "generator_spectral_norm": False}
+    config = tiny_config.replace(train_steps=2, discriminator_spectral_norm=False, **small)
+    run = run_directory.start(str(tmp_path / "run"), config)
     model = recipe.build(run.config)
     checkpoints = Checkpoints(model, run.checkpoints)
     for step in (1, 2):
@@ -51,16 +54,12 @@ def score(run, **kwargs):
     return scores
 
 
-def test_latest_all_or_one_step(run):
-    assert [record["step"] for record in score(run)] == [2]
-    assert [record["step"] for record in score(run, checkpoint="all")] == [1, 2]
-    (record,) = score(run, checkpoint="1")
-    assert (record["step"], record["subject"]) == (1, run.path)
-    assert record["config_sha256"] == records.config_sha256(run.config)
-
-
-def test_records_are_appended_to_the_run(run):
-    scores = score(run, checkpoint="all") + score(run, checkpoint="1")
+def test_latest_all_or_one_step_are_scored_and_recorded(run):
+    scores = score(run) + score(run, checkpoint="all") + score(run, checkpoint="1")
+    assert [record["step"] for record in scores] == [2, 1, 2, 1]
+    assert scores[0] == scores[2] != scores[1] == scores[3]
+    assert scores[0]["subject"] == run.path
+    assert scores[0]["config_sha256"] == records.config_sha256(run.config)
     with open(run.join(runs.RECORDS)) as file:
         assert [json.loads(line) for line in file] == scores
 
@@ -126,6 +125,20 @@ def test_watch_scores_what_is_new_until_the_run_is_finished(run, monkeypatch):
     monkeypatch.setattr(runs.time, "sleep", train_on)
     assert [record["step"] for record in score(run, checkpoint="watch")] == [2, 3]
     assert score(run, checkpoint="watch") == []
+
+
+def test_one_folder_against_another(tmp_path):
+    for name, seed in (("real", 0), ("generated", 1)):
+        (tmp_path / name).mkdir()
+        for i, image in enumerate(blobs(30, seed)[0]):
+            Image.fromarray(image.squeeze()).save(tmp_path / name / f"{i}.png")
+    folders = str(tmp_path / "real"), str(tmp_path / "generated")
+    found = list(runs.score_folders(*folders, Settings(metrics=("fid", "prdc"))))
+    assert [record["metric"] for record in found][:2] == ["sanity_fid", "fid"]
+    assert found[1]["samples"] == 30
+    assert found[1]["real"] == {"dataset": f"folder:{folders[0]}", "num_images": 30}
+    same = list(runs.score_folders(folders[0], folders[0], Settings(metrics=("fid",))))
+    assert same[1]["value"] == pytest.approx(0.0, abs=1e-8) != found[1]["value"]
 
 
 def test_missing_runs_and_checkpoints_are_refused(run, tmp_path, tiny_config):
