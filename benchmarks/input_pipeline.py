@@ -6,9 +6,9 @@ Prints three ratios and one time, each from this one run:
 - the cost of a batch of the bundled images, against a training step of `fashion_mnist_32`;
 - the time to list a folder of 100,000 images.
 
-Contenders take turns and each keeps its best round, so that other work on the machine does not
-decide; CPU time an image says the same where cores are shared. The images are random shapes on several scales plus sensor noise, about as large as
-ImageNet's files; `--images` takes a folder of real ones instead.
+Contenders take turns and each keeps its best, so that other work on the machine does not decide;
+CPU time an image says the same where cores are shared. The images are random shapes on several
+scales plus sensor noise; `--images` takes a folder of real ones instead.
 """
 
 import argparse
@@ -55,25 +55,26 @@ def decode_alone(paths):
     ).prefetch(BATCH)
 
 
-def seconds_per_image(dataset, images_per_element, count):
-    """Wall and CPU seconds an image, over about `count` images after a warm-up of half as many."""
-    iterator = iter(dataset)
-    for _ in range(count // images_per_element // 2):
-        next(iterator)
-    elements = count // images_per_element
-    wall, cpu = time.perf_counter(), time.process_time()
-    for _ in range(elements):
-        next(iterator)
-    taken = np.array([time.perf_counter() - wall, time.process_time() - cpu])
-    return taken / (elements * images_per_element)
-
-
 def compare(contenders, rounds, count):
-    """{name: best [wall, CPU] seconds an image} of {name: (dataset, images an element)}."""
+    """The best [wall, CPU] seconds an image of each contender.
+
+    Args:
+        contenders: {name: (endless dataset, images in one of its elements)}.
+        rounds: turns of each.
+        count: images timed in a turn, after half as many. Each turn is a new iterator: an old one
+            would have filled its buffers while others were timed.
+    """
     best = dict.fromkeys(contenders, np.inf)
     for _ in range(rounds):
         for name, (dataset, per_element) in contenders.items():
-            best[name] = np.minimum(best[name], seconds_per_image(dataset, per_element, count))
+            iterator, elements = iter(dataset), count // per_element
+            for _ in range(elements // 2):
+                next(iterator)
+            wall, cpu = time.perf_counter(), time.process_time()
+            for _ in range(elements):
+                next(iterator)
+            taken = np.array([time.perf_counter() - wall, time.process_time() - cpu])
+            best[name] = np.minimum(best[name], taken / (elements * per_element))
     return best
 
 
@@ -121,7 +122,7 @@ def measure_bundled(rounds):
     batch = next(iter(batches))
     step(batch)
     step_seconds = []
-    for _ in range(3 * rounds):
+    for _ in range(rounds):
         start = time.perf_counter()
         step(batch)
         step_seconds.append(time.perf_counter() - start)
@@ -148,8 +149,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", help="a folder of JPEG files instead of made-up ones")
     parser.add_argument("--num_images", type=int, default=600, help="made-up files")
-    parser.add_argument("--rounds", type=int, default=8)
-    parser.add_argument("--count", type=int, default=1280, help="images in a round")
+    parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--count", type=int, default=640, help="images timed in a round")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as work_dir:
         images = arguments.images or os.path.join(work_dir, "photos")
