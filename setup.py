@@ -27,6 +27,8 @@ setuptools.setup(
         "tensorflow>=2.21,<3",
         "keras>=3.13,<4",
         "tensorflow-datasets>=4.9.7",
+        "importlib_resources",  # tensorflow-datasets imports it without asking for it
+        "tensorflow-serving-api>=2.21,<3",
         "tensorboard>=2.20",
         "absl-py>=2.1",
         "scipy>=1.11",

@@ -14,6 +14,16 @@ from sagan_tf.models import recipe  # noqa: E402
 
 
 @pytest.fixture(scope="session")
+def two_replicas():
+    """The one strategy of the whole session over both devices.
+
+    Strategies made one after the other number their collective operations alike, and TensorFlow
+    then takes those of one for those of the other: "Shape mismatch in the collective instance".
+    """
+    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+
+@pytest.fixture(scope="session")
 def tiny_config():
     """16x16 gray, 3 classes, 8 channels, attention at 8x8."""
     return configs.get("fashion_mnist_32").replace(

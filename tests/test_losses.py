@@ -33,8 +33,7 @@ def test_unknown_name_lists_the_known():
         losses.get("mse")
 
 
-def test_global_mean_divides_by_the_global_batch():
+def test_global_mean_divides_by_the_global_batch(two_replicas):
     assert losses.global_mean(tf.constant([1.0, 3.0])) == 2.0
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    shares = strategy.run(lambda: losses.global_mean(tf.constant([1.0, 3.0])))
-    assert strategy.reduce("SUM", shares, axis=None) == 2.0
+    shares = two_replicas.run(lambda: losses.global_mean(tf.constant([1.0, 3.0])))
+    assert two_replicas.reduce("SUM", shares, axis=None) == 2.0

@@ -23,12 +23,11 @@ def test_latents_are_standard_normal_and_labels_uniform():
     np.testing.assert_allclose(np.bincount(labels) / 20_000, 0.2, atol=0.01)
 
 
-def test_replicas_share_the_global_batch_without_overlap():
+def test_replicas_share_the_global_batch_without_overlap(two_replicas):
     whole, labels = sampling.training_inputs(SEED, 6, 5, 3)
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    parts = strategy.run(lambda: sampling.training_inputs(SEED, 3, 5, 3))
+    parts = two_replicas.run(lambda: sampling.training_inputs(SEED, 3, 5, 3))
     for expected, part in zip((whole, labels), parts):
-        values = strategy.experimental_local_results(part)
+        values = two_replicas.experimental_local_results(part)
         np.testing.assert_array_equal(np.concatenate(values), expected)
 
 

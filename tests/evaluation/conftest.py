@@ -22,9 +22,3 @@ def pixel_network():
 def real_images(tiny_config):
     """300 blobs as an image set."""
     return SourceImages(ArraySource(*blobs(300), None), tiny_config)
-
-
-@pytest.fixture
-def two_devices():
-    """A strategy over both virtual CPUs."""
-    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])

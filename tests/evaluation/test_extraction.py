@@ -21,26 +21,26 @@ def test_every_image_once_in_order(real_images, pixel_network):
 
 
 @pytest.mark.parametrize("mode", ["moving", "standing"])
-def test_two_devices_equal_one(tiny_model, pixel_network, two_devices, mode):
+def test_two_replicas_equal_one(tiny_model, pixel_network, two_replicas, mode):
     drawing = Drawing(batch_norm=mode, standing_batches=2)
     one = gather(GeneratedImages(tiny_model.generator, drawing), pixel_network, 22, batch_size=4)
-    image_set = GeneratedImages(tiny_model.generator, drawing, two_devices)
-    two = gather(image_set, pixel_network, 22, batch_size=4, strategy=two_devices)
+    image_set = GeneratedImages(tiny_model.generator, drawing, two_replicas)
+    two = gather(image_set, pixel_network, 22, batch_size=4, strategy=two_replicas)
     for a, b in zip(one, two, strict=True):
         np.testing.assert_allclose(a, b, atol=2e-3)  # at most some pixels differ by one
 
 
-def test_batch_statistics_span_the_devices(tiny_model, pixel_network, two_devices):
+def test_batch_statistics_span_the_devices(tiny_model, pixel_network, two_replicas):
     drawing = Drawing(batch_norm="batch")
     one = gather(GeneratedImages(tiny_model.generator, drawing), pixel_network, 16, batch_size=8)
-    image_set = GeneratedImages(tiny_model.generator, drawing, two_devices)
-    two = gather(image_set, pixel_network, 16, batch_size=4, strategy=two_devices)
+    image_set = GeneratedImages(tiny_model.generator, drawing, two_replicas)
+    two = gather(image_set, pixel_network, 16, batch_size=4, strategy=two_replicas)
     np.testing.assert_allclose(one[0], two[0], atol=2e-3)
 
 
-def test_real_images_on_two_devices(real_images, pixel_network, two_devices):
+def test_real_images_on_two_replicas(real_images, pixel_network, two_replicas):
     one = gather(real_images, pixel_network, 100, batch_size=32)
-    two = gather(real_images, pixel_network, 100, batch_size=32, strategy=two_devices)
+    two = gather(real_images, pixel_network, 100, batch_size=32, strategy=two_replicas)
     for a, b in zip(one, two, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)
 

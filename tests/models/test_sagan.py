@@ -250,15 +250,14 @@ def test_batch_must_be_a_multiple_of_d_steps(tiny_config, tiny_batch):
         model.train_step(tuple(map(tf.constant, tiny_batch)))
 
 
-def test_two_replicas_equal_one(tiny_config, tiny_batch):
+def test_two_replicas_equal_one(tiny_config, tiny_batch, two_replicas):
     """Same global batch, synchronized batch norm, latents by place in the global batch."""
     single = train(tiny_config, tiny_batch, 2)
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    with strategy.scope():
+    with two_replicas.scope():
         model = recipe.build(tiny_config)
     dataset = tf.data.Dataset.from_tensors(tuple(map(tf.constant, tiny_batch))).repeat()
-    iterator = iter(strategy.experimental_distribute_dataset(dataset))
-    step = tf.function(lambda batch: strategy.run(model.train_step, args=(batch,)))
+    iterator = iter(two_replicas.experimental_distribute_dataset(dataset))
+    step = tf.function(lambda batch: two_replicas.run(model.train_step, args=(batch,)))
     for _ in range(2):
         step(next(iterator))
     for one, two in zip(single.variables, model.variables):

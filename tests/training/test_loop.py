@@ -197,8 +197,9 @@ def test_foreign_or_unwritable_directories_are_left_alone(small_config, tmp_path
         loop.train(small_config, tmp_path / "thesis.tex" / "run")
 
 
-def test_global_batch_must_divide_by_the_replicas(small_config, tmp_path):
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+def test_global_batch_must_divide_by_the_replicas(small_config, tmp_path, two_replicas):
     with pytest.raises(ConfigError, match="global_batch_size=5.*2 replicas"):
-        loop.train(small_config.replace(global_batch_size=5), tmp_path / "run", strategy=strategy)
+        loop.train(
+            small_config.replace(global_batch_size=5), tmp_path / "run", strategy=two_replicas
+        )
     assert not (tmp_path / "run").exists()
