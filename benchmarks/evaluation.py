@@ -23,7 +23,7 @@ EXTRACTION_SHARE = 0.9
 
 
 def matrix_step():
-    """Seconds from the moments of two sets of Inception-sized features to their FID."""
+    """Seconds from the moments of two sets of Inception-sized features to their FID: best of 3."""
     from sagan_tf.evaluation import Moments, frechet_distance
 
     rng = np.random.default_rng(0)
@@ -31,9 +31,12 @@ def matrix_step():
         Moments.of(np.maximum(rng.standard_normal((3000, DIMENSION)) + shift, 0.0))
         for shift in (0.0, 0.3)
     )
-    begin = time.perf_counter()
-    frechet_distance(real, fake)
-    return time.perf_counter() - begin
+    seconds = []
+    for _ in range(3):
+        begin = time.perf_counter()
+        frechet_distance(real, fake)
+        seconds.append(time.perf_counter() - begin)
+    return min(seconds)
 
 
 def streaming():
