@@ -7,6 +7,7 @@ import os
 
 import numpy as np
 import tensorflow as tf
+import tqdm
 
 from sagan_tf.data import loading, preprocessing
 from sagan_tf.errors import ConfigError
@@ -104,7 +105,9 @@ def _decode_all(source, config):
     images = np.zeros(shape, np.uint8)
     labels = np.zeros(source.num_examples, np.int32)
     problems, index = [], -1
-    for index, item in enumerate(loading.load_all(source.examples())):
+    items = loading.load_all(source.examples())
+    bar = tqdm.tqdm(items, "decoding images", shape[0], unit="image", disable=None)
+    for index, item in enumerate(bar):
         if item.problem:
             problems.append(item)
         else:

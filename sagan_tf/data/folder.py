@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import functools
 import hashlib
 import os
 
@@ -40,6 +39,10 @@ class FolderSource:
         self.labels = np.asarray(labels, np.int32)
         self.has_labels = self.class_names is not None
         self.num_examples = len(self.paths)
+        self._decoder = loading.Decoder(self._read)
+
+    def _read(self, path):
+        return decoding.decode(tf.io.read_file(path), self.config)
 
     def fingerprint(self):
         """A text that changes when files come, go or change class."""
@@ -63,8 +66,7 @@ class FolderSource:
         paths, labels = tf.constant(self.paths), tf.constant(self.labels)
 
         def load(index):
-            image, _ = decoding.decode(tf.io.read_file(paths[index]), self.config)
-            return image, labels[index]
+            return self._read(paths[index])[0], labels[index]
 
         images = index_batches.unbatch().map(load, num_parallel_calls=tf.data.AUTOTUNE)
         return images.batch(index_batches.element_spec.shape[0], drop_remainder=True)
@@ -77,13 +79,8 @@ class FolderSource:
         """
         for index in range(self.num_examples) if order is None else order:
             path = self.paths[index]
-            yield loading.Example(path, int(self.labels[index]), lambda path=path: self._load(path))
-
-    @functools.cached_property
-    def _load(self):
-        return loading.image_loader(
-            lambda path: decoding.decode(tf.io.read_file(path), self.config)
-        )
+            load = loading.EncodedImage(self._decoder, path)
+            yield loading.Example(path, int(self.labels[index]), load)
 
 
 def _list_images(directory):

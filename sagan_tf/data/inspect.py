@@ -88,12 +88,16 @@ class Report:
         path = os.path.join(output_dir, REPORT_NAME)
         if not tf.io.gfile.exists(path):
             return None
-        values = json.loads(files.read_text(path))
-        if values["class_names"] is not None:
-            values["class_names"] = tuple(values["class_names"])
-        values["histogram"] = {int(label): n for label, n in values["histogram"].items()}
-        values["unseen"], values["too_small"] = tuple(values["unseen"]), tuple(values["too_small"])
-        return cls(**values)
+        try:
+            values = json.loads(files.read_text(path))
+            if values["class_names"] is not None:
+                values["class_names"] = tuple(values["class_names"])
+            values["histogram"] = {int(label): n for label, n in values["histogram"].items()}
+            for name in ("unseen", "too_small"):
+                values[name] = tuple(values[name])
+            return cls(**values)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return None  # another version's; the check is made again
 
 
 def check(source, config, output_dir):
@@ -163,9 +167,8 @@ def _decode_all(source, config, output_dir):
         total = min(total, _MOST_RECORDS)
     examples = itertools.islice(source.examples(), total)
     histogram, too_small, problems, checked = collections.Counter(), [], [], 0
-    for item in tqdm.tqdm(
-        loading.load_all(examples), "checking images", total, unit="image", disable=None
-    ):
+    items = loading.load_all(examples)
+    for item in tqdm.tqdm(items, "checking images", total, unit="image", disable=None):
         checked += 1
         histogram[item.label] += 1
         if item.problem:

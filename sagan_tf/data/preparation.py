@@ -10,6 +10,7 @@ import math
 import os
 import typing
 
+import numpy as np
 import tensorflow as tf
 import tqdm
 
@@ -57,10 +58,18 @@ def prepare(source, config, output_dir, num_shards=None, skip_unreadable=False):
         seed=config.seed,
     )
     plan.claim(output_dir)
-    finished = manifest.Manifest.read(output_dir)
-    if finished:
-        return finished
-    shards = _write_shards(source, config, plan, output_dir, skip_unreadable)
+    result = manifest.Manifest.read(output_dir)
+    if result is None:
+        result = _write(source, config, plan, output_dir, skip_unreadable)
+    if tf.io.gfile.exists(os.path.join(output_dir, _WORK)):
+        tf.io.gfile.rmtree(os.path.join(output_dir, _WORK))
+    return result
+
+
+def _write(source, config, plan, directory, skip_unreadable):
+    """Writes all that is missing, `dataset.json` last."""
+    tf.io.gfile.makedirs(os.path.join(directory, _WORK))
+    shards = _write_shards(source, config, plan, directory, skip_unreadable)
     result = manifest.Manifest(
         source=config.dataset,
         split=config.split,
@@ -69,8 +78,9 @@ def prepare(source, config, output_dir, num_shards=None, skip_unreadable=False):
         preprocessing=plan.preprocessing,
         shards=tuple(shards),
     )
-    result.write(output_dir)
-    tf.io.gfile.rmtree(os.path.join(output_dir, _WORK))
+    if result.num_examples == 0:
+        raise DataError(f"none of the {plan.num_examples} images of {config.dataset} can be read")
+    result.write(directory)
     return result
 
 
@@ -95,9 +105,8 @@ class _Plan:
         path = os.path.join(directory, manifest.PLAN_NAME)
         values = dataclasses.asdict(self)
         if not tf.io.gfile.exists(path):
-            if tf.io.gfile.isdir(directory) and tf.io.gfile.listdir(directory):
-                raise DataError(f"{directory} is not empty and was not made by prepare_data")
-            tf.io.gfile.makedirs(os.path.join(directory, _WORK))
+            self._check_new(directory)
+            tf.io.gfile.makedirs(directory)
             files.write_whole(path, json.dumps(values, indent=2) + "\n")
             return
         before = json.loads(files.read_text(path))
@@ -107,6 +116,12 @@ class _Plan:
                     f"{directory} was begun with {name}={before.get(name)!r}, not {value!r}; "
                     "use another directory"
                 )
+
+    def _check_new(self, directory):
+        """Raises DataError if more is there than a preparation killed at once may have left."""
+        names = tf.io.gfile.listdir(directory) if tf.io.gfile.isdir(directory) else []
+        if any(not name.startswith(manifest.PLAN_NAME) for name in names):
+            raise DataError(f"{directory} is not empty and was not made by prepare_data")
 
     def bounds(self, shard):
         """First position of a shard, and the first after it."""
@@ -164,7 +179,7 @@ def _write_shards(source, config, plan, directory, skip_unreadable):
     ) as bar:
         for number in missing:
             first, end = plan.bounds(number)
-            part = [] if end == first else itertools.islice(images, end - first)
+            part = itertools.islice(images, end - first)
             found = _write_records(part, plan.unfinished_path(directory, number), bar)
             problems += found.problems
             if found.count + len(found.problems) != end - first:
@@ -200,8 +215,10 @@ def _write_records(images, path, bar):
 def _examples_of(source, plan, shards):
     """The examples of some shards, in the stored order."""
     if not source.random_access:
-        wanted = {p for shard in shards for p in range(*plan.bounds(shard))}
-        return (e for position, e in enumerate(source.examples()) if position in wanted)
+        wanted = np.zeros(plan.num_examples, bool)
+        for shard in shards:
+            wanted[slice(*plan.bounds(shard))] = True
+        return itertools.compress(source.examples(), wanted)
     ranges = [tf.range(*plan.bounds(shard), dtype=tf.int64) for shard in shards]
     positions = tf.concat([tf.zeros(0, tf.int64), *ranges], axis=0)
     seed = sampling.fold_in(sampling.root_seed(plan.seed), _ORDER)

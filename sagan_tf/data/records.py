@@ -40,26 +40,33 @@ class RecordSource(SequentialSource):
         self.paths = _find(pattern)
         self.directory = os.path.dirname(self.paths[0])
         self.manifest = Manifest.read(self.directory)
-        self._check_prepared()
-        self._image_key, self._label_key = _feature_names(self.paths[0])
-        self._check_raw_size()
-        self._counts = self._count_records()
-        self.num_examples = sum(self._counts)
-        self.class_names = self.manifest.class_names if self.manifest else None
-        self.has_labels = self.manifest.has_labels if self.manifest else bool(self._label_key)
-
-    def _check_prepared(self):
         if self.manifest:
-            self.manifest.check_config(self.config)
-            self.manifest.check_files(self.directory, self.paths)
-        elif tf.io.gfile.exists(os.path.join(self.directory, PLAN_NAME)):
-            raise DataError(f"{self.directory} is not prepared to its end; run prepare_data again")
+            self._open_prepared()
+        else:
+            self._open_foreign()
+        self.num_examples = sum(self._counts)
 
-    def _check_raw_size(self):
+    def _open_prepared(self):
+        self.manifest.check_config(self.config)
+        self.manifest.check_files(self.directory, self.paths)
+        counts = {shard.file: shard.num_examples for shard in self.manifest.shards}
+        self._counts = [counts[os.path.basename(path)] for path in self.paths]
+        self._image_key, self._label_key = RAW_IMAGE, LABEL
+        self.class_names, self.has_labels = self.manifest.class_names, self.manifest.has_labels
+
+    def _open_foreign(self):
+        if tf.io.gfile.exists(os.path.join(self.directory, PLAN_NAME)):
+            raise DataError(f"{self.directory} is not prepared to its end; run prepare_data again")
+        features = _first_features(self.paths[0])
+        self._image_key, self._label_key = _feature_names(self.paths[0], features)
+        if self._image_key == RAW_IMAGE:
+            self._check_raw_size(features)
+        self._counts = [_count(path) for path in self.paths]
+        self.class_names, self.has_labels = None, self._label_key is not None
+
+    def _check_raw_size(self, features):
         config = self.config
-        if self._image_key != RAW_IMAGE:
-            return
-        found = len(_first_features(self.paths[0])[RAW_IMAGE].bytes_list.value[0])
+        found = len(features[RAW_IMAGE].bytes_list.value[0])
         wanted = config.resolution**2 * config.channels
         if found != wanted:
             raise ConfigError(
@@ -68,12 +75,6 @@ class RecordSource(SequentialSource):
                 f"that of {self.paths[0]}: its images have {found} bytes, not {wanted} "
                 f"({config.resolution} x {config.resolution} x {config.channels} channels)",
             )
-
-    def _count_records(self):
-        if not self.manifest:
-            return [_count(path) for path in self.paths]
-        counts = {shard.file: shard.num_examples for shard in self.manifest.shards}
-        return [counts[os.path.basename(path)] for path in self.paths]
 
     def fingerprint(self):
         """A text that changes with the contents (prepared files) or the files' sizes (others)."""
@@ -174,9 +175,8 @@ def _first_features(path):
         raise DataError(f"{path} does not begin with a TFRecord of a tf.train.Example") from error
 
 
-def _feature_names(path):
+def _feature_names(path, features):
     """The names of the image and the label feature, None for no label."""
-    features = _first_features(path)
     image_key = next((key for key in _IMAGE_KEYS if key in features), None)
     if image_key is None:
         raise DataError(

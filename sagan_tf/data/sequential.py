@@ -60,10 +60,11 @@ class SequentialSource:
         try:
             for index, (encoded, label) in enumerate(records):
                 name = f"record {index} of {self.config.dataset}"
-                yield loading.Example(name, int(label), lambda e=encoded: self._load(e))
+                load = loading.EncodedImage(self._decoder, encoded)
+                yield loading.Example(name, int(label), load)
         except tf.errors.DataLossError as error:
             raise DataError(f"{self.config.dataset} is damaged: {error.message}") from error
 
     @functools.cached_property
-    def _load(self):
-        return loading.image_loader(self.decode)
+    def _decoder(self):
+        return loading.Decoder(self.decode)

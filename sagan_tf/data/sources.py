@@ -42,7 +42,10 @@ def open_source(config, data_dir=None):
         ConfigError: a setting does not fit the source.
     """
     kind, _, rest = config.dataset.partition(":")
-    return _OPENERS[kind](rest, config, data_dir)
+    source = _OPENERS[kind](rest, config, data_dir)
+    if source.num_examples == 0:
+        raise DataError(f"{config.dataset} has no images")
+    return source
 
 
 def require_labels(source, config):

@@ -125,3 +125,9 @@ def test_huge_sequential_sources_are_checked_in_part(datasets, settings, tmp_pat
     report = inspect.check(source, config, str(tmp_path))
     assert (report.num_examples, report.num_checked) == (COUNT, 20)
     assert "checked the first 20 records" in str(report)
+
+
+def test_another_versions_report_is_not_believed(datasets, settings, tmp_path):
+    for text in ("{", "[]", "{}", '{"class_names": null}'):
+        (tmp_path / "data.json").write_text(text)
+        assert check(settings(dataset=datasets["idx"]), tmp_path).num_examples == COUNT

@@ -220,3 +220,27 @@ def test_a_shard_without_its_note_is_made_again(datasets, settings, tmp_path):
     (out / "in_progress").mkdir()
     assert prepare(source, config, out, 3) == whole
     assert tf.io.gfile.stat(str(cut)).length == whole.shards[1].num_bytes
+
+
+def test_killed_at_once(datasets, settings, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "preparation.json.tmp-1").write_text("{")
+    config = settings(dataset=datasets["idx"], channels=1)
+    result = prepare(sources.open_source(config), config, tmp_path / "out", 3)
+    assert result.num_examples == COUNT
+
+
+def test_nothing_readable_is_not_a_data_set(write_folder, settings, tmp_path):
+    config = settings(dataset=f"folder:{write_folder(BROKEN)}")
+    source = sources.open_source(config)
+    with pytest.raises(DataError, match="none of the 3 images of folder:.* can be read"):
+        prepare(source, config, tmp_path / "out", skip_unreadable=True)
+    assert not (tmp_path / "out" / "dataset.json").exists()
+
+
+def test_a_shard_of_broken_images_is_empty(write_folder, settings, tmp_path):
+    path = write_folder({"a/good.png": numbered(3), "b/good.png": numbered(4), **BROKEN})
+    config = settings(dataset=f"folder:{path}")
+    prepare(sources.open_source(config), config, tmp_path / "out", 5, skip_unreadable=True)
+    again = sources.open_source(config.replace(dataset=f"tfrecord:{tmp_path / 'out'}"))
+    assert sorted(number_of(example.load()[0]) for example in again.examples()) == [3, 4]

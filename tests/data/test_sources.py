@@ -80,3 +80,9 @@ def test_idx_mistakes_name_the_file(tmp_path, settings):
     (tmp_path / "idx" / "t10k-labels-idx1-ubyte").rename(labels)
     with pytest.raises(DataError, match="9 train images but 8 labels"):
         sources.open_source(config)
+
+
+def test_no_images_at_all(tmp_path, settings):
+    write_idx(tmp_path / "idx", IMAGES[:0])
+    with pytest.raises(DataError, match="idx:.*/idx has no images"):
+        sources.open_source(settings(dataset=f"idx:{tmp_path / 'idx'}"))
