@@ -15,12 +15,18 @@ from sagan_tf.data import preprocessing
 
 _JPEG_REDUCTIONS = (1, 2, 4, 8)
 _EXIF_BYTES = 1024  # the orientation stands near the start of the EXIF block
+_SHORTEST = 32  # bytes; less is no image of any kind
 _MAGIC = (b"\xff\xd8\xff", b"\x89PN", b"BM", b"RIFF")
 
 
 def can_read_webp():
     """True if this TensorFlow decodes WebP (2.19 on)."""
     return hasattr(tf.io, "decode_webp")
+
+
+def known_kinds():
+    """What can be decoded, in words."""
+    return "JPEG, PNG, BMP or WebP" if can_read_webp() else "JPEG, PNG or BMP"
 
 
 @tf.autograph.experimental.do_not_convert
@@ -49,6 +55,7 @@ def decode(encoded, config):
         lambda: _refuse(config),
     ]
     kinds = tf.stack([tf.strings.substr(encoded, 0, len(magic)) == magic for magic in _MAGIC])
+    kinds &= tf.strings.length(encoded) >= _SHORTEST
     kind = tf.argmax(tf.concat([kinds, [True]], axis=0), output_type=tf.int32)
     image, size = tf.switch_case(kind, branches)
     image = preprocessing.convert_channels(image, config.channels)
@@ -96,7 +103,6 @@ def _decode_jpeg_square(encoded, size, reduction):
 
 def _turn_upright(image, encoded):
     """Honours the EXIF orientation of a JPEG, which may follow a JFIF header of 18 bytes."""
-    # (substr refuses a start beyond the end, and the shortest JPEG is far longer than this.)
     has_exif = tf.reduce_any([tf.strings.substr(encoded, start, 4) == b"Exif" for start in (6, 24)])
     return tf.cond(
         has_exif,
@@ -166,7 +172,6 @@ def _decode_webp(encoded, config):
 
 
 def _refuse(config):
-    known = "JPEG, PNG, BMP or WebP" if can_read_webp() else "JPEG, PNG or BMP"
-    with tf.control_dependencies([tf.debugging.Assert(False, [f"not a {known} image"])]):
+    with tf.control_dependencies([tf.debugging.Assert(False, [f"not a {known_kinds()} image"])]):
         image = tf.zeros((config.resolution, config.resolution, 3), tf.uint8)
     return image, tf.zeros(2, tf.int32)

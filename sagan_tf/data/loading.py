@@ -21,6 +21,8 @@ from sagan_tf.errors import DataError
 
 _NAMES_SHOWN = 5
 _GROUP = 16  # images decoded in one call
+# TensorFlow quotes bytes of damaged files, which need not be text: hence the second.
+_DAMAGED = (tf.errors.OpError, UnicodeDecodeError)
 
 
 class Example(typing.NamedTuple):
@@ -121,7 +123,7 @@ def _load_group(group):
     if len(decoders) == 1 and None not in decoders:
         try:
             images, sizes = decoders.pop()([example.load.payload for example in group])
-        except tf.errors.OpError:
+        except _DAMAGED:
             pass  # one of them is damaged; below it gets its name
         else:
             rows = zip(group, images, sizes.tolist())
@@ -132,11 +134,20 @@ def _load_group(group):
 def _load(example):
     try:
         image, size = example.load()
-    except (tf.errors.OpError, ValueError) as error:
-        message = " ".join(str(getattr(error, "message", error)).split())
-        problem = message.rpartition("}} ")[2].partition(" [[")[0].partition(" [Op:")[0]
-        return Loaded(example.name, example.label, None, None, problem)
+    except _DAMAGED as error:
+        return Loaded(example.name, example.label, None, None, _reason(error))
     return Loaded(example.name, example.label, image, size, None)
+
+
+def _reason(error):
+    """What TensorFlow has to say about an image, without where in its graph it says so."""
+    if isinstance(error, UnicodeDecodeError):
+        text = error.object.decode("utf-8", "backslashreplace")
+    else:
+        text = error.message
+    lines = [line.partition("[[")[0].partition("[Op:")[0] for line in text.splitlines()]
+    lines = [line.rpartition("}} ")[2].strip() for line in lines]
+    return [line for line in lines if line][-1].replace("assertion failed: ", "").strip("[]")
 
 
 def raise_if_unreadable(problems, list_path=None):
