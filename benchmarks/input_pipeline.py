@@ -85,9 +85,12 @@ def measure_files(images, work_dir, rounds, count):
     )
     folder = sources.open_source(config)
     prepared_config = config.replace(dataset=f"tfrecord:{work_dir}/prepared")
-    start = time.perf_counter()
+    preparation.prepare(folder, config, f"{work_dir}/traced")
+    wall, cpu = time.perf_counter(), time.process_time()
     preparation.prepare(folder, config, f"{work_dir}/prepared")
-    print(f"preparation: {folder.num_examples / (time.perf_counter() - start):.0f} images/s")
+    wall, cpu = time.perf_counter() - wall, (time.process_time() - cpu) / folder.num_examples
+    rate = folder.num_examples / wall
+    print(f"preparation: {rate:.0f} images/s, {cpu * 1e3:.3f} ms of CPU an image")
     prepared = sources.open_source(prepared_config)
     best = compare(
         {
@@ -148,8 +151,8 @@ def measure_listing(work_dir, count=100_000):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", help="a folder of JPEG files instead of made-up ones")
-    parser.add_argument("--num_images", type=int, default=600, help="made-up files")
-    parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--num_images", type=int, default=400, help="made-up files")
+    parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--count", type=int, default=640, help="images timed in a round")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as work_dir:
