@@ -1,8 +1,8 @@
-"""Every number of an experiment, once: a frozen dataclass of settings and the named presets.
+"""Every number of an experiment, once: a frozen dataclass of settings, and presets by name.
 
-The defaults of `ExperimentConfig` are the paper's 128x128 ImageNet model; a preset is a small
-delta to them with a docstring that gives its source. Layers and models take their own default
-arguments from here, so a number is never written twice.
+The defaults of `ExperimentConfig` are the paper's 128x128 ImageNet model; a preset (presets.py)
+is a small delta to them. Layers and models take their own default arguments from here, so a
+number is never written twice.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class ExperimentConfig:
         "white", "what shows through transparent pixels", tuple(BACKGROUNDS)
     )
     cache_in_memory: bool = fields.flag(
-        False, "decode all images once, at the start, and keep them in memory", resumable=True
+        False, "decode all images once, at the start, and keep them in memory"
     )
     # Only TFDS and TFRecords need it: other sources are shuffled whole.
     shuffle_buffer: int = fields.count(
@@ -109,6 +109,10 @@ class ExperimentConfig:
     # The paper has no EMA; 0.9999 is BigGAN's (arXiv:1809.11096, section 3).
     ema_decay: float = fields.fraction(0.9999, "decay of the averaged generator's weights")
     global_batch_size: int = fields.count(256, "images in one D update, over all replicas")
+    # More steps for less memory. Batch norm takes its moments over a micro-batch then.
+    accumulation_steps: int = fields.count(
+        1, "micro-batches that each update adds up, one after the other"
+    )
     train_steps: int = fields.count(1_000_000, "G updates in the whole run", resumable=True)
     precision: str = fields.choice("float32", "Keras dtype policy", PRECISIONS)
     seed: int = fields.count_or_zero(0, "all randomness follows from it")
@@ -120,6 +124,9 @@ class ExperimentConfig:
     log_every: int = fields.count(100, "steps between lines of metrics", resumable=True)
     sample_every: int = fields.count(1000, "steps between sample grids", resumable=True)
     checkpoint_every: int = fields.count(1000, "steps between checkpoints", resumable=True)
+    checkpoint_minutes: float | None = fields.rate(
+        None, "most minutes between checkpoints; none for any", optional=True, resumable=True
+    )
     eval_every: int | None = fields.count(
         None,
         "steps between scores of the averaged generator; none for none",
@@ -128,6 +135,14 @@ class ExperimentConfig:
     )
     # Enough for a trend; published scores use 50,000 (train/evaluate.py).
     eval_samples: int = fields.count(10_000, "images to draw for each score", resumable=True)
+    eval_network: str | None = fields.setting(
+        None,
+        "feature network of these scores; none is garments for the bundled images, else inception",
+        "inception, garments, or the path of a .keras file or SavedModel",
+        lambda v: isinstance(v, str) and v,
+        resumable=True,
+        optional=True,
+    )
     keep_checkpoints: int = fields.count(3, "newest checkpoints to keep", resumable=True)
 
     def __post_init__(self):
@@ -141,6 +156,9 @@ class ExperimentConfig:
 
     def _check_together(self):
         check_attention_resolution(self.attention_resolution, self.resolution)
+        if self.global_batch_size % self.accumulation_steps:
+            wanted = f"a divisor of global_batch_size={self.global_batch_size}"
+            raise ConfigError("accumulation_steps", self.accumulation_steps, wanted)
         blocks = int(math.log2(self.resolution)) - 2
         for name in ("generator_channel_multipliers", "discriminator_channel_multipliers"):
             multipliers = getattr(self, name)
@@ -206,79 +224,12 @@ def check_attention_resolution(attention_resolution, resolution):
         )
 
 
-def imagenet_128():
-    """The paper's model (section 5): ImageNet at 128x128, attention at 32x32, a million steps.
-
-    Paper: Inception Score 52.52, FID 18.65. Not reproduced here (needs weeks of accelerators).
-    """
-    return ExperimentConfig(preset="imagenet_128")
-
-
-def cifar10_32():
-    """CIFAR-10 at 32x32: constant widths as SNGAN's CIFAR networks (arXiv:1802.05957, table 4)."""
-    return ExperimentConfig(
-        preset="cifar10_32",
-        dataset="tfds:cifar10",
-        resolution=32,
-        num_classes=10,
-        random_flip=True,
-        cache_in_memory=True,
-        generator_channel_multipliers=(4, 4, 4, 4),
-        discriminator_channel_multipliers=(2, 2, 2, 2),
-        attention_resolution=16,
-        ema_decay=0.9999,
-        global_batch_size=64,
-        train_steps=100_000,
-    )
-
-
-def celeb_a_64():
-    """CelebA at 64x64 without classes: the unconditional GAN, attention at 32x32."""
-    return ExperimentConfig(
-        preset="celeb_a_64",
-        dataset="tfds:celeb_a",
-        resolution=64,
-        num_classes=None,
-        random_flip=True,
-        ema_decay=0.9999,
-        global_batch_size=64,
-        train_steps=200_000,
-    )
-
-
-def fashion_mnist_32():
-    """The default: 10,000 bundled Fashion-MNIST images, at most 15 minutes on two CPU cores.
-
-    Learning rates are higher than the paper's and the EMA shorter, since the run is: garments
-    are recognisable from step 500 on.
-    """
-    return ExperimentConfig(
-        preset="fashion_mnist_32",
-        dataset="bundled",
-        resolution=32,
-        channels=1,
-        num_classes=10,
-        base_channels=32,
-        attention_resolution=16,
-        generator_learning_rate=3e-4,
-        discriminator_learning_rate=8e-4,
-        ema_decay=0.999,
-        global_batch_size=64,
-        train_steps=1000,
-        sample_every=100,
-        checkpoint_every=250,
-        log_every=25,
-        eval_every=500,
-    )
-
-
 DEFAULT_PRESET = "fashion_mnist_32"
-_PRESETS = {f.__name__: f for f in (fashion_mnist_32, cifar10_32, celeb_a_64, imagenet_128)}
 
 
 def names():
-    """Names of the presets."""
-    return tuple(_PRESETS)
+    """Names of the presets, in `presets.py`."""
+    return tuple(_presets())
 
 
 def get(name):
@@ -287,6 +238,12 @@ def get(name):
     Raises:
         ConfigError: there is no preset of that name.
     """
-    if name not in _PRESETS:
-        raise ConfigError("preset", name, f"one of {', '.join(_PRESETS)}")
-    return _PRESETS[name]()
+    if name not in _presets():
+        raise ConfigError("preset", name, f"one of {', '.join(_presets())}")
+    return _presets()[name]()
+
+
+def _presets():
+    from sagan_tf import presets  # here, since presets are made of what this module defines
+
+    return presets.PRESETS

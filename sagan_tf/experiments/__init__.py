@@ -1,0 +1,1 @@
+"""The paper's experiments: suites of presets that are trained and compared."""

@@ -1,0 +1,162 @@
+"""What a suite found: rows for a CSV file, a Markdown table, and figures."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import statistics
+import typing
+
+from sagan_tf import files
+from sagan_tf.visualization import curves
+
+# The paper's tables 1 and 2: the best scores in a million steps on ImageNet at 128x128.
+PAPER = {
+    "sngan_projection_128": {"is": 36.8, "fid": 27.62},
+    "sagan_no_attention": {"is": 42.87, "fid": 22.96},
+    "sagan_feat8": {"is": 43.15, "fid": 22.98},
+    "sagan_feat16": {"is": 45.94, "fid": 22.14},
+    "sagan_feat32": {"is": 51.43, "fid": 18.28},
+    "sagan_feat64": {"is": 52.52, "fid": 18.65},
+    "residual_feat8": {"is": 23.17, "fid": 42.13},
+    "residual_feat16": {"is": 44.49, "fid": 22.40},
+    "residual_feat32": {"is": 38.50, "fid": 27.33},
+    "residual_feat64": {"is": 38.96, "fid": 28.82},
+}
+_TITLES = {"fid": "FID", "is": "Inception Score"}
+_SHOWN = ("fid", "is", "accuracy", "precision", "recall")  # the others are in the CSV file only
+_LOWER_IS_BETTER = ("fid",)
+
+
+class Row(typing.NamedTuple):
+    """One score of one checkpoint of one run."""
+
+    arm: str
+    seed: int
+    step: int
+    images_seen: int
+    metric: str
+    value: float
+    samples: int
+    feature_network: str
+    comparable: str
+
+
+def collect(suite_arms):
+    """All scores of a suite's runs as `Row`s, in the order of the arms.
+
+    `images_seen` counts real images: arms with several D updates a step see more in each.
+
+    Args:
+        suite_arms: from `suites.arms`.
+    """
+    rows = []
+    for arm in suite_arms:
+        images_a_step = arm.config.global_batch_size * arm.config.d_steps
+        for line in arm.scores():
+            seen = line["step"] * images_a_step
+            keys = ("metric", "value", "samples", "feature_network", "comparable")
+            values = [line[key] for key in keys]
+            rows.append(Row(arm.name, arm.config.seed, line["step"], seen, *values))
+    return rows
+
+
+def write(rows, suite, scale, failures, out):
+    """Writes `SUITE.csv`, `SUITE.md` and one `SUITE_METRIC.png` a metric; returns their paths.
+
+    Args:
+        rows: of `collect`, at least one.
+        suite: its name.
+        scale: "demo" or "full"; for the heading.
+        failures: {path of a run: what went wrong}.
+        out: directory.
+    """
+    contents = {
+        f"{suite}.csv": to_csv(rows),
+        f"{suite}.md": to_markdown(rows, suite, scale, failures),
+        **{f"{suite}_{name}.png": figure(rows, name) for name in _shown(rows)},
+    }
+    paths = [os.path.join(out, name) for name in contents]
+    for path, content in zip(paths, contents.values()):
+        files.write_whole(path, content)
+    return paths
+
+
+def to_csv(rows):
+    """The rows as CSV text with a header."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(Row._fields)
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def to_markdown(rows, suite, scale, failures):
+    """A table of arms: last and best scores, mean and spread over seeds, and the paper's."""
+    metrics = _shown(rows)
+    header = ["arm", "seeds", *(f"{_title(name)}, last" for name in metrics)]
+    header += [f"{_title(name)}, best" for name in _TITLES if name in metrics]
+    header += [f"paper's {_title(name)}" for name in _TITLES]
+    lines = [header, ["---"] * len(header)]
+    for arm in dict.fromkeys(row.arm for row in rows):
+        here = [row for row in rows if row.arm == arm]
+        cells = [arm, str(len({row.seed for row in here}))]
+        cells += [_mean_and_spread(_last(here, name)) for name in metrics]
+        cells += [_mean_and_spread(_best(here, name)) for name in _TITLES if name in metrics]
+        cells += [str(PAPER.get(arm, {}).get(name, "")) for name in _TITLES]
+        lines.append(cells)
+    network, samples = rows[0].feature_network, rows[0].samples
+    text = f"# {suite}, {scale} scale\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    text += (
+        f"\nMean ± standard deviation over seeds. {samples:,} images a score, {network} features"
+        f"{'' if rows[0].comparable == 'yes' else ': not comparable with the paper'}. "
+        "The paper's are the best in a million steps on ImageNet at 128x128.\n"
+    )
+    return text + "".join(f"\n{path}: {reason}.\n" for path, reason in failures.items())
+
+
+def figure(rows, metric):
+    """A PNG of one metric against the images seen, one line an arm."""
+    series = {}
+    for row in rows:
+        if row.metric == metric:
+            points = series.setdefault(row.arm, {})
+            points.setdefault(row.images_seen, []).append(row.value)
+    return curves.score_figure(series, f"{_title(metric)} ({rows[0].feature_network})")
+
+
+def _shown(rows):
+    found = {row.metric for row in rows}
+    return [name for name in _SHOWN if name in found]
+
+
+def _last(rows, metric):
+    """The score of each seed at its last step."""
+    last = {
+        row.seed: row.value
+        for row in sorted(rows, key=lambda row: row.step)
+        if row.metric == metric
+    }
+    return list(last.values())
+
+
+def _best(rows, metric):
+    """The best score of each seed."""
+    best = min if metric in _LOWER_IS_BETTER else max
+    values = {}
+    for row in rows:
+        if row.metric == metric:
+            values.setdefault(row.seed, []).append(row.value)
+    return [best(found) for found in values.values()]
+
+
+def _mean_and_spread(values):
+    if not values:
+        return ""
+    spread = f" ± {statistics.stdev(values):.3g}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.4g}{spread}"
+
+
+def _title(metric):
+    return _TITLES.get(metric, metric)

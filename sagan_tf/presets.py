@@ -1,0 +1,221 @@
+"""The named experiments: presets to start from, and every arm of the paper's experiments.
+
+Each is a function whose name is the preset's: a small delta to `ExperimentConfig`, or to another
+preset, with a docstring that says where it comes from and what to expect of it. Any of them runs
+by `python train/main.py --preset=NAME`; `train/experiment.py` runs the arms of a whole experiment
+and compares them, at full scale or small.
+
+None of the ImageNet presets has been trained here: their scores are the paper's alone. A million
+of the paper's steps are counted as 39 EFLOP of convolutions (39 TFLOP for 256 images through one
+D and one G update); attention and residual blocks change that by a few percent. The paper scores
+the generator as trained; here the averaged one is scored (`ema_decay=0` is the paper's way).
+"""
+
+from __future__ import annotations
+
+from sagan_tf.config import ExperimentConfig
+
+
+def fashion_mnist_32():
+    """The default: 10,000 bundled Fashion-MNIST images, at most 15 minutes on two CPU cores.
+
+    Learning rates are higher than the paper's and the EMA shorter, since the run is: garments
+    are recognisable from step 500 on.
+    """
+    return ExperimentConfig(
+        preset="fashion_mnist_32",
+        dataset="bundled",
+        resolution=32,
+        channels=1,
+        num_classes=10,
+        base_channels=32,
+        attention_resolution=16,
+        generator_learning_rate=3e-4,
+        discriminator_learning_rate=8e-4,
+        ema_decay=0.999,
+        global_batch_size=64,
+        train_steps=1000,
+        sample_every=100,
+        checkpoint_every=250,
+        log_every=25,
+        eval_every=500,
+        eval_network="garments",
+    )
+
+
+def cifar10_32():
+    """CIFAR-10 at 32x32: constant widths as SNGAN's CIFAR networks (arXiv:1802.05957, table 4)."""
+    return ExperimentConfig(
+        preset="cifar10_32",
+        dataset="tfds:cifar10",
+        resolution=32,
+        num_classes=10,
+        random_flip=True,
+        cache_in_memory=True,
+        generator_channel_multipliers=(4, 4, 4, 4),
+        discriminator_channel_multipliers=(2, 2, 2, 2),
+        attention_resolution=16,
+        ema_decay=0.9999,
+        global_batch_size=64,
+        train_steps=100_000,
+    )
+
+
+def celeb_a_64():
+    """CelebA at 64x64 without classes: the unconditional GAN, attention at 32x32."""
+    return ExperimentConfig(
+        preset="celeb_a_64",
+        dataset="tfds:celeb_a",
+        resolution=64,
+        num_classes=None,
+        random_flip=True,
+        ema_decay=0.9999,
+        global_batch_size=64,
+        train_steps=200_000,
+    )
+
+
+def imagenet_128():
+    """The paper's model as its released code has it: ImageNet at 128x128, attention at 32x32.
+
+    Paper: IS 52.52, FID 18.65 for its best, whose attention is at 64x64 (`sagan_feat64`). Cost: as
+    above. Not measured.
+    """
+    return ExperimentConfig(preset="imagenet_128")
+
+
+def sngan_projection_128():
+    """SNGAN with projection (Miyato & Koyama, arXiv:1802.05637): the paper's table 2, its rival.
+
+    Spectral norm in D only, no attention, five D updates on 64 images for each G update, equal
+    learning rates. Theirs decay linearly at the end, which is left out here.
+    Paper: IS 36.8, FID 27.62. Cost: 1.5 times the images through D, fewer through G. Not measured.
+    """
+    return imagenet_128().replace(
+        preset="sngan_projection_128",
+        attention_resolution=None,
+        generator_spectral_norm=False,
+        generator_learning_rate=2e-4,
+        discriminator_learning_rate=2e-4,
+        beta_2=0.9,
+        d_steps=5,
+        global_batch_size=64,
+        train_steps=450_000,
+    )
+
+
+def sagan_no_attention():
+    """Section 5.1's "SN on G/D+TTUR", and section 5.2's (table 1) model without attention.
+
+    Paper: IS 42.87, FID 22.96. Cost: as above. Not measured.
+    """
+    return imagenet_128().replace(preset="sagan_no_attention", attention_resolution=None)
+
+
+def sagan_no_ttur():
+    """Section 5.1's "SN on G/D" (figure 3): spectral norm in both networks, one learning rate.
+
+    The paper does not give the rate: this is SNGAN's, and the geometric mean of TTUR's two.
+    Paper: no final score; its curves get worse again from step 260,000 on. Cost: as above. Not
+    measured.
+    """
+    return sagan_no_attention().replace(
+        preset="sagan_no_ttur",
+        generator_learning_rate=2e-4,
+        discriminator_learning_rate=2e-4,
+    )
+
+
+def sagan_sn_d_only():
+    """Section 5.1's baseline "SN on D" (figure 3): as SNGAN, but one D update for each of G.
+
+    Paper: no final score; it collapses very early. Cost: as above. Not measured.
+    """
+    return sagan_no_ttur().replace(preset="sagan_sn_d_only", generator_spectral_norm=False)
+
+
+def sagan_feat8():
+    """Section 5.2, table 1: self-attention on 8x8 feature maps.
+
+    Paper: IS 43.15, FID 22.98. Cost: as above. Not measured.
+    """
+    return imagenet_128().replace(preset="sagan_feat8", attention_resolution=8)
+
+
+def sagan_feat16():
+    """Section 5.2, table 1: self-attention on 16x16 feature maps.
+
+    Paper: IS 45.94, FID 22.14. Cost: as above. Not measured.
+    """
+    return imagenet_128().replace(preset="sagan_feat16", attention_resolution=16)
+
+
+def sagan_feat32():
+    """Section 5.2, table 1: self-attention on 32x32 feature maps; `imagenet_128` by its name here.
+
+    Paper: IS 51.43, FID 18.28. Cost: as above. Not measured.
+    """
+    return imagenet_128().replace(preset="sagan_feat32", attention_resolution=32)
+
+
+def sagan_feat64():
+    """Section 5.2, table 1: self-attention on 64x64 feature maps; also table 2's SAGAN.
+
+    Paper: IS 52.52, FID 18.65. Cost: as above. Not measured.
+    """
+    return imagenet_128().replace(preset="sagan_feat64", attention_resolution=64)
+
+
+def residual_feat8():
+    """Section 5.2, table 1: a residual block of attention's size on 8x8 feature maps.
+
+    Paper: IS 23.17, FID 42.13. Cost: as above. Not measured.
+    """
+    return sagan_feat8().replace(preset="residual_feat8", attention_block="residual")
+
+
+def residual_feat16():
+    """Section 5.2, table 1: a residual block of attention's size on 16x16 feature maps.
+
+    Paper: IS 44.49, FID 22.40. Cost: as above. Not measured.
+    """
+    return sagan_feat16().replace(preset="residual_feat16", attention_block="residual")
+
+
+def residual_feat32():
+    """Section 5.2, table 1: a residual block of attention's size on 32x32 feature maps.
+
+    Paper: IS 38.50, FID 27.33. Cost: as above. Not measured.
+    """
+    return sagan_feat32().replace(preset="residual_feat32", attention_block="residual")
+
+
+def residual_feat64():
+    """Section 5.2, table 1: a residual block of attention's size on 64x64 feature maps.
+
+    Paper: IS 38.96, FID 28.82. Cost: as above. Not measured.
+    """
+    return sagan_feat64().replace(preset="residual_feat64", attention_block="residual")
+
+
+PRESETS = {
+    preset.__name__: preset
+    for preset in (
+        fashion_mnist_32,
+        cifar10_32,
+        celeb_a_64,
+        imagenet_128,
+        sngan_projection_128,
+        sagan_no_attention,
+        sagan_no_ttur,
+        sagan_sn_d_only,
+        sagan_feat8,
+        sagan_feat16,
+        sagan_feat32,
+        sagan_feat64,
+        residual_feat8,
+        residual_feat16,
+        residual_feat32,
+        residual_feat64,
+    )
+}

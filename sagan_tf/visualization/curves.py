@@ -1,0 +1,90 @@
+"""Figures: scores against images seen, and the curves of a run."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+
+import numpy as np
+
+from sagan_tf import files
+
+_INCHES, _DOTS = (6.4, 4.0), 130
+# Groups of what a run logs: title, and the names in it; a name may stand for all it begins.
+RUN_PANELS = (
+    ("loss", ("discriminator_loss", "generator_loss")),
+    ("D's opinion (logits)", ("real_logits", "fake_logits")),
+    ("gradient norm", ("discriminator_gradient_norm", "generator_gradient_norm")),
+    ("attention gate", ("gamma/",)),
+    ("sample diversity", ("sample_diversity",)),
+    ("images a second", ("images_per_second",)),
+)
+
+
+def score_figure(series, title):
+    """A PNG file of scores: the mean of each line, with the range over seeds behind it.
+
+    Args:
+        series: {label: {x: values}}.
+        title: of the y axis.
+
+    Returns:
+        bytes.
+    """
+    drawing, axes = _figure(1, 1)
+    for label, points in series.items():
+        x = sorted(points)
+        (line,) = axes[0].plot(x, [np.mean(points[i]) for i in x], marker="o", ms=3, label=label)
+        low, high = ([pick(points[i]) for i in x] for pick in (min, max))
+        axes[0].fill_between(x, low, high, color=line.get_color(), alpha=0.15, lw=0)
+    axes[0].set(xlabel="real images seen", ylabel=title)
+    axes[0].legend(fontsize="small")
+    return _png(drawing)
+
+
+def run_figure(metrics_path):
+    """A PNG file with all curves of a run.
+
+    Args:
+        metrics_path: the run's `metrics.jsonl`.
+
+    Returns:
+        bytes.
+    """
+    lines = [json.loads(line) for line in files.read_text(metrics_path).splitlines()]
+    panels = [(title, _matching(lines, names)) for title, names in RUN_PANELS]
+    panels = [panel for panel in panels if panel[1]]
+    drawing, axes = _figure(math.ceil(len(panels) / 2), 2)
+    for axis, (title, names) in zip(axes, panels):
+        for name in names:
+            points = [(line["step"], line[name]) for line in lines if name in line]
+            axis.plot(*zip(*points), label=name, lw=1.2)
+        axis.set(title=title, xlabel="step")
+        axis.legend(fontsize="x-small")
+    for axis in axes[len(panels) :]:
+        axis.set_axis_off()
+    return _png(drawing)
+
+
+def _matching(lines, beginnings):
+    names = dict.fromkeys(name for line in lines for name in line)
+    return [name for name in names if name.startswith(beginnings)]
+
+
+def _figure(rows, columns):
+    from matplotlib.figure import Figure  # here, since only figures need it
+
+    width, height = _INCHES
+    size = (width * (1 if columns == 1 else 1.6), height * (1 if columns == 1 else 0.7 * rows))
+    drawing = Figure(figsize=size, layout="constrained")
+    axes = drawing.subplots(rows, columns, squeeze=False).ravel()
+    for axis in axes:
+        axis.grid(alpha=0.3)
+    return drawing, axes
+
+
+def _png(drawing):
+    buffer = io.BytesIO()
+    drawing.savefig(buffer, format="png", dpi=_DOTS)
+    return buffer.getvalue()
