@@ -4,7 +4,9 @@ import pathlib
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from PIL import Image
 
 ROOT = pathlib.Path(__file__).parents[1]
 SMALL = (
@@ -36,6 +38,25 @@ def test_trains_resumes_and_says_when_finished(tmp_path):
     )
     again = run(*SMALL, f"--run_dir={run_dir}", "--train_steps=4", "--seed=3")
     assert again.returncode == 0 and "is finished: 4 of 4 steps" in again.stderr
+
+
+def test_the_default_preset_scores_other_images_than_its_own_too(tmp_path):
+    """Without the Inception network, which would have to be fetched first."""
+    for label in range(2):
+        (tmp_path / "images" / str(label)).mkdir(parents=True)
+        for number in range(4):
+            pixels = np.random.default_rng(number).integers(0, 255, (32, 32, 3), np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "images" / str(label) / f"{number}.png")
+    result = run(
+        *SMALL,
+        f"--dataset=folder:{tmp_path / 'images'}",
+        f"--run_dir={tmp_path / 'run'}",
+        "--num_classes=2",
+        "--train_steps=1",
+        "--eval_samples=70",
+    )
+    assert result.returncode == 0, result.stderr
+    assert "step 1: fid" in result.stderr and "garments features" in result.stderr
 
 
 def one_error(result):

@@ -4,7 +4,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's notes on the machine
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # hides TensorFlow's notes, not its exceptions
 
 from absl import flags
 
@@ -17,6 +17,7 @@ from sagan_tf.training import strategy as strategies
 
 flags.DEFINE_string("run_dir", None, "score the checkpoints of this run")
 flags.DEFINE_string("export_dir", None, "score this exported SavedModel")
+flags.DEFINE_string("dataset", None, "real images for --export_dir, if not its training data")
 flags.DEFINE_list("images", None, "score a folder of images against another: REAL,GENERATED")
 flags.DEFINE_string("checkpoint", "latest", "of --run_dir: latest, all, best or a step")
 flags.DEFINE_bool("watch", False, "score new checkpoints of --run_dir until the run is finished")
@@ -62,7 +63,9 @@ def _scores():
         wanted = runs.WATCH if FLAGS.watch else FLAGS.checkpoint
         return runs.score_run(FLAGS.run_dir, settings, wanted, FLAGS.data_dir, strategy)
     if FLAGS.export_dir:
-        return runs.score_export(FLAGS.export_dir, settings, FLAGS.data_dir, strategy)
+        return runs.score_export(
+            FLAGS.export_dir, settings, FLAGS.data_dir, strategy, FLAGS.dataset
+        )
     if len(FLAGS.images) != 2:
         raise ConfigError("images", ",".join(FLAGS.images), "two folders: REAL,GENERATED")
     return runs.score_folders(*FLAGS.images, settings, strategy)

@@ -119,12 +119,8 @@ def _sequential(source, config, place):
         records = records.shuffle(config.shuffle_buffer, seed=sequential.scalar_seed(seed))
         return records.skip(tf.where(number == first_pass, tf.constant(offset, tf.int64), 0))
 
-    def decode(encoded, label):
-        return source.decode(encoded)[0], label
-
     records = tf.data.Dataset.range(first_pass, tf.int64.max).flat_map(one_pass)
-    images = records.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
-    return images.batch(place.batch_size, drop_remainder=True)
+    return source.image_batches(records, place.batch_size)
 
 
 def _finish(step, batch, config, place):

@@ -104,7 +104,19 @@ class RecordSource(SequentialSource):
         )
         if not by_file:
             records = records.shard(num_shards, shard)
-        return records.map(self._parse, num_parallel_calls=tf.data.AUTOTUNE)
+        return records
+
+    def image_batches(self, records, batch_size):
+        """See `SequentialSource`: raw pixels are parsed a batch at a time."""
+        if self._image_key != RAW_IMAGE:
+            return super().image_batches(records, batch_size)
+
+        def decode(batch):
+            encoded, labels = self.parse(batch)
+            return self._pixels(encoded), labels
+
+        batches = records.batch(batch_size, drop_remainder=True)
+        return batches.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
 
     def shard_size(self, num_shards, shard):
         """See `SequentialSource`."""
@@ -116,21 +128,27 @@ class RecordSource(SequentialSource):
         """See `SequentialSource`: raw pixels need no decoding."""
         if self._image_key != RAW_IMAGE:
             return super().decode(encoded)
+        return self._pixels(encoded), tf.fill((2,), self.config.resolution)
+
+    def _pixels(self, raw):
+        """Images of a string tensor of any shape."""
         side, channels = self.config.resolution, self.config.channels
-        image = tf.reshape(tf.io.decode_raw(encoded, tf.uint8), (side, side, channels))
-        return image, tf.constant([side, side])
+        pixels = tf.io.decode_raw(raw, tf.uint8)
+        return tf.reshape(pixels, [*raw.shape, side, side, channels])
 
     def _shares_files(self, num_shards):
         # Uneven shares of files would show some images more often than others.
         return len(self.paths) % num_shards == 0
 
-    def _parse(self, record):
+    def parse(self, record):
+        """See `SequentialSource`; a batch of records gives a batch of each."""
         features = {self._image_key: tf.io.FixedLenFeature((), tf.string)}
         if self._label_key:
             features[self._label_key] = tf.io.FixedLenFeature((), tf.int64)
-        parsed = tf.io.parse_single_example(record, features)
-        label = parsed[self._label_key] if self._label_key else tf.constant(0, tf.int64)
-        return parsed[self._image_key], label
+        parsed = tf.io.parse_example(record, features)
+        encoded = parsed[self._image_key]
+        labels = parsed[self._label_key] if self._label_key else tf.zeros(encoded.shape, tf.int64)
+        return encoded, labels
 
 
 def serialize(image, label):

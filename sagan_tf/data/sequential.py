@@ -28,7 +28,7 @@ class SequentialSource:
         """{label: images} if it is known without decoding; None otherwise."""
 
     def records(self, seed, num_shards, shard):
-        """One pass over the undecoded records of one worker.
+        """One pass over the records of one worker, as they are stored.
 
         Args:
             seed: int32 (2,), for the order of the files; None is the stored order.
@@ -36,9 +36,23 @@ class SequentialSource:
             shard: which of them this is.
 
         Returns:
-            tf.data.Dataset of (encoded image string, int64 label).
+            tf.data.Dataset of what `parse` takes.
         """
         raise NotImplementedError
+
+    def parse(self, *record):
+        """A record as an encoded image, string, and a label, int64."""
+        raise NotImplementedError
+
+    def image_batches(self, records, batch_size):
+        """Batches of images and labels from a dataset of records; what is left over is dropped."""
+
+        def decode(*record):
+            encoded, label = self.parse(*record)
+            return self.decode(encoded)[0], label
+
+        images = records.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
+        return images.batch(batch_size, drop_remainder=True)
 
     def shard_size(self, num_shards, shard):
         """How many records `records` of this worker has."""
@@ -56,7 +70,7 @@ class SequentialSource:
         """
         if order is not None:
             raise ValueError("a sequential source has only its stored order")
-        records = self.records(None, 1, 0).as_numpy_iterator()
+        records = self.records(None, 1, 0).map(self.parse).as_numpy_iterator()
         try:
             for index, (encoded, label) in enumerate(records):
                 name = f"record {index} of {self.config.dataset}"

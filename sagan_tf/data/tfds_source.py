@@ -79,9 +79,10 @@ class TFDSSource(SequentialSource):
         records = self._builder.as_dataset(
             split=split, decoders=decoders, read_config=read_config, shuffle_files=shuffle
         )
-        return records.map(self._image_and_label)
+        return records
 
-    def _image_and_label(self, record):
+    def parse(self, record):
+        """See `SequentialSource`."""
         label = record[self._label_key] if self._label_key else 0
         return record[self._image_key], tf.cast(label, tf.int64)
 

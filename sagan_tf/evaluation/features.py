@@ -59,7 +59,7 @@ class FeatureNetwork:
         if channels not in (1, self.channels):
             raise EvaluationError(
                 f"feature network {self.name!r} takes images of {self.channels} channel"
-                f"{'s' if self.channels > 1 else ''}, not of {channels}"
+                f"{'s' if self.channels > 1 else ''}, not of {channels}; choose another one"
             )
 
     def __call__(self, images):

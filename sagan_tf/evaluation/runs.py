@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from sagan_tf.config import ExperimentConfig
 from sagan_tf.data import sources
-from sagan_tf.errors import ConfigError, RunDirectoryError
+from sagan_tf.errors import ConfigError, EvaluationError, RunDirectoryError
 from sagan_tf.evaluation import best, records
 from sagan_tf.evaluation.exported import ExportedImages
 from sagan_tf.evaluation.generated import GeneratedImages
@@ -160,7 +160,7 @@ def _new_steps(run, scorer):
             time.sleep(_WATCH_SECONDS)
 
 
-def score_export(export_dir, settings, data_dir=None, strategy=None):
+def score_export(export_dir, settings, data_dir=None, strategy=None, dataset=None):
     """Yields the records of an exported SavedModel, the sanity score first.
 
     Args:
@@ -168,12 +168,20 @@ def score_export(export_dir, settings, data_dir=None, strategy=None):
         settings: `Settings`.
         data_dir: where TFDS keeps its data sets.
         strategy: `tf.distribute.Strategy`; None is the current one.
+        dataset: the real images, as the `dataset` setting names them; None is the training data.
 
     Raises:
-        EvaluationError: there is no export.
+        EvaluationError: there is no export, or it was not made from a run and so does not know
+            its training data, and `dataset` is None.
     """
     images = ExportedImages(export_dir, settings.drawing)
-    config = ExperimentConfig().replace(**images.card["config"])
+    known = {**images.card["config"], **({"dataset": dataset} if dataset else {})}
+    if "dataset" not in known:
+        raise EvaluationError(
+            f"export {images.path} was made from a model in memory and does not say what it was "
+            "trained on; name the real images with dataset=..."
+        )
+    config = ExperimentConfig().replace(**known)
     real = SourceImages(sources.open_source(config, data_dir), config)
     evaluator = settings.evaluator(real, config.dataset, images.has_labels, strategy=strategy)
     yield evaluator.sanity()

@@ -117,6 +117,7 @@ class Network(EagerlyBuilt):
     def get_config(self):
         """Arguments that build this network again."""
         return {
+            "dtype": self.dtype_policy.name,  # Keras 2's models leave it out
             **super().get_config(),
             **self._arguments,
             "spectral_norm": self.spectral_norm,

@@ -103,15 +103,36 @@ class Generator(architecture.Network):
         self.to_image = conv2d(self.channels, 3, self.spectral_norm, dtype=policy, name="to_image")
         self.to_image.build(shape)
 
-    def call(self, latents, labels=None, training=False):
-        """Draws the images; `training=True` uses the batch's moments and moves statistics."""
+    def call(self, latents, labels=None, training=False, return_attention_maps=False):
+        """Draws the images; `training=True` uses the batch's moments and moves statistics.
+
+        Args:
+            latents: float32 (b, latent_dim).
+            labels: int (b,), in [0, num_classes); ignored by an unconditional generator.
+            training: whether this is a training step.
+            return_attention_maps: whether to return (images, maps), as `attention_maps` has them;
+                without self-attention, maps is None.
+
+        Raises:
+            DataError: labels are missing.
+        """
+        maps = None
         hidden, labels = self._start(latents, labels)
         for block in self.blocks:
             hidden = block(hidden, labels)
             if self._attends_after(hidden):
-                hidden = self.attention(hidden)
+                if return_attention_maps and self.has_attention_maps:
+                    hidden, maps = self.attention(hidden, return_attention_map=True)
+                else:
+                    hidden = self.attention(hidden)
         hidden = tf.nn.relu(self.norm(hidden))
-        return tf.tanh(tf.cast(self.to_image(hidden), tf.float32))
+        images = tf.tanh(tf.cast(self.to_image(hidden), tf.float32))
+        return (images, maps) if return_attention_maps else images
+
+    @property
+    def has_attention_maps(self):
+        """Whether there is self-attention, rather than nothing or a residual block."""
+        return self.attention is not None and self.attention_block == "self_attention"
 
     def attention_maps(self, latents, labels=None):
         """Where each position looks: float32 (b, h, w, keys_h, keys_w), 1 over the keys.
@@ -123,14 +144,9 @@ class Generator(architecture.Network):
         Raises:
             ConfigError: this generator has no self-attention.
         """
-        if self.attention is None or self.attention_block != "self_attention":
+        if not self.has_attention_maps:
             raise ConfigError("attention_block", None, "self_attention to have attention maps")
-        hidden, labels = self._start(latents, labels)
-        for block in self.blocks:
-            hidden = block(hidden, labels)
-            if self._attends_after(hidden):
-                return self.attention(hidden, return_attention_map=True)[1]
-        raise AssertionError("the attention slot was built but not reached")
+        return self(latents, labels, return_attention_maps=True)[1]
 
     def _start(self, latents, labels):
         if self.num_classes is None:

@@ -1,18 +1,20 @@
 """From a configuration to a compiled model."""
 
-import keras
-
 from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.models.generator import Generator
+from sagan_tf.models.initialization import initialize
 from sagan_tf.models.sagan import SAGAN, adam
 
 
-def build(config):
+def build(config, class_names=None):
     """The compiled `SAGAN` of an `ExperimentConfig`; call it inside the strategy's scope.
 
-    Initial weights follow from `config.seed` (it seeds Keras's global generator).
+    Initial weights follow from `config.seed`, the same under every Keras.
+
+    Args:
+        config: `ExperimentConfig`.
+        class_names: see `SAGAN`.
     """
-    keras.utils.set_random_seed(config.seed)
     shared = {
         "resolution": config.resolution,
         "num_classes": config.num_classes,
@@ -36,12 +38,16 @@ def build(config):
         spectral_norm=config.discriminator_spectral_norm,
         **shared,
     )
+    for network in (generator, discriminator):
+        initialize(network, config.seed)
     model = SAGAN(
         generator,
         discriminator,
         seed=config.seed,
         d_steps=config.d_steps,
+        accumulation_steps=config.accumulation_steps,
         ema_decay=config.ema_decay,
+        class_names=class_names,
     )
     betas = (config.beta_1, config.beta_2, config.adam_epsilon)
     model.compile(

@@ -33,7 +33,7 @@ def describe(source, precision, functions, directory, comparison):
         "precision": precision,
         "batch_norm_statistics": "moving",
         "config": source.config,
-        "class_names": source.class_names,
+        "class_names": source.model.class_names,
         "scores": list(source.scores),
         "signatures": {name: _shapes(f) for name, f in functions.items()},
         "warmup_batch_sizes": list(warmup.BATCH_SIZES),

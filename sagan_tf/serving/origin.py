@@ -20,13 +20,11 @@ class Origin:
         model: the `SAGAN`.
         config: dict of the configuration fields that are known: all of them for a run, those of
             the networks for a model that was made in Python.
-        class_names: a name for each class, or None.
         scores: what evaluation recorded for this very step: dicts.
     """
 
     model: SAGAN
     config: dict
-    class_names: tuple | None = None
     scores: tuple = ()
 
 
@@ -59,7 +57,7 @@ def find(model_or_run_dir, checkpoint):
     step = int(model.step.numpy())
     lines = records.read(run.join(runs.RECORDS))
     scores = tuple(line for line in lines if line["step"] == step)
-    return Origin(model, dataclasses.asdict(run.config), run.read_class_names(), scores)
+    return Origin(model, dataclasses.asdict(run.config), scores)
 
 
 def _step(checkpoint):

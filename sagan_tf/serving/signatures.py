@@ -40,7 +40,7 @@ def input_specs(generator):
         **labels,
     }
     specs = {"serving_default": latents, "generate": seeds, "generate_png": seeds}
-    if generator.attention is not None and generator.attention_block == "self_attention":
+    if generator.has_attention_maps:
         specs["attention"] = latents
     return specs
 
@@ -65,10 +65,7 @@ class _Answers:
 
     def serving_default(self, inputs):
         """Images float32 (b, h, w, c) in [-1, 1]."""
-        images = self._draw(inputs["latents"], inputs.get("labels"))
-        message = "latents must be small enough for finite images"
-        with tf.control_dependencies([_require(tf.math.is_finite(images), message)]):
-            return {"images": tf.identity(images)}
+        return {"images": _finite(self._draw(inputs["latents"], inputs.get("labels")))}
 
     def generate(self, inputs):
         """Images uint8 (b, h, w, c), and the latents (b, latent_dim) that draw them."""
@@ -91,12 +88,20 @@ class _Answers:
         `attention_maps` is float32 (b, QUERY_GRID, QUERY_GRID, h, w): for query positions evenly
         spaced over the image, the weight of each pixel's key; constant over a key's pixels.
         """
-        maps = self.generator.attention_maps(inputs["latents"], inputs.get("labels"))
+        images, maps = self.generator(
+            inputs["latents"], inputs.get("labels"), return_attention_maps=True
+        )
         step = maps.shape[1] // QUERY_GRID
         maps = maps[:, step // 2 :: step, step // 2 :: step]  # (b, grid, grid, keys, keys)
         pixels = self.generator.resolution // maps.shape[-1]
         maps = tf.repeat(tf.repeat(maps, pixels, axis=-2), pixels, axis=-1)
-        return {**self.serving_default(inputs), "attention_maps": maps}
+        return {"images": _finite(images), "attention_maps": maps}
+
+
+def _finite(images):
+    message = "latents must be small enough for finite images"
+    with tf.control_dependencies([_require(tf.math.is_finite(images), message)]):
+        return tf.identity(images)
 
 
 def _checked(inputs, specs, num_classes):

@@ -36,14 +36,16 @@ def test_mocked_celeb_a_has_no_labels(mocked, settings, tmp_path):
 
 def test_mocked_jpegs_are_not_decoded_whole(mocked, settings, tmp_path):
     source = sources.open_source(settings(dataset="tfds:imagenet2012"), str(tmp_path))
-    encoded, _ = next(source.records(None, 1, 0).as_numpy_iterator())
+    encoded, _ = next(source.records(None, 1, 0).map(source.parse).as_numpy_iterator())
     assert isinstance(encoded, bytes) and encoded[:2] in (b"\xff\xd8", b"\x89P")
     assert len(source.class_names) == 1000
 
 
 def test_mocked_workers_read_different_records(mocked, settings, tmp_path):
     source = sources.open_source(settings(dataset="tfds:cifar10"), str(tmp_path))
-    shares = [list(source.records(None, 2, w).as_numpy_iterator()) for w in range(2)]
+    shares = [
+        list(source.records(None, 2, w).map(source.parse).as_numpy_iterator()) for w in range(2)
+    ]
     assert [len(share) for share in shares] == [6, 6]
     assert not {image for image, _ in shares[0]} & {image for image, _ in shares[1]}
 
@@ -103,7 +105,7 @@ def test_a_damaged_record_is_named(datasets, settings, tmp_path, monkeypatch):
     source = sources.open_source(config, str(datasets["root"] / "tfds"))
     whole = source.records(None, 1, 0)
     damaged = whole.take(3).concatenate(
-        whole.take(1).map(lambda image, label: (encode(photo(99, 99), "PNG")[:500], label))
+        whole.take(1).map(lambda record: {**record, "image": encode(photo(99, 99), "PNG")[:500]})
     )
     source.num_examples = 4
     monkeypatch.setattr(source, "records", lambda *_: damaged)

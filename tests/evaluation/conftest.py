@@ -1,15 +1,9 @@
 import pytest
-import tensorflow as tf
 
 from sagan_tf.data.arrays import ArraySource
 from sagan_tf.evaluation.features import FeatureNetwork
 from sagan_tf.evaluation.pictures import SourceImages
 from tests.evaluation.blobs import blobs, pixels
-
-# Each stack has its own oracles: TF-GAN needs TensorFlow 2.15, PyTorch comes with the default one.
-collect_ignore = [
-    "test_against_pytorch.py" if tf.__version__.startswith("2.15.") else "test_against_tfgan.py"
-]
 
 
 @pytest.fixture

@@ -67,9 +67,13 @@ def test_attention_maps():
     maps = generator.attention_maps(np.ones((2, 128), np.float32), np.array([0, 1]))
     assert maps.shape == (2, 16, 16, 8, 8)
     np.testing.assert_allclose(np.sum(maps, (3, 4)), 1.0, atol=1e-5)
+    inputs = np.ones((2, 128), np.float32), np.array([0, 1])
+    images, same_maps = generator(*inputs, return_attention_maps=True)
+    np.testing.assert_array_equal(images, generator(*inputs))
+    np.testing.assert_array_equal(same_maps, maps)
     plain = sagan_tf.Generator(32, 3, 8, None, channels=1)
     with pytest.raises(ConfigError, match="self_attention"):
-        plain.attention_maps(np.ones((2, 128), np.float32), np.array([0, 1]))
+        plain.attention_maps(*inputs)
 
 
 def test_labels_change_images_of_a_conditional_generator_only():

@@ -98,11 +98,11 @@ def test_every_update_draws_fresh_latents(tiny_model, tiny_batch, monkeypatch):
     assert len(np.unique(rows.round(5), axis=0)) == len(rows)
 
 
-def test_metrics_are_what_they_say(tiny_model, tiny_batch):
+def test_metrics_are_what_they_say(tiny_model, tiny_config, tiny_batch):
     logs = tiny_model.train_step(tuple(map(tf.constant, tiny_batch)))
     logs = {name: float(value) for name, value in logs.items()}
     assert set(logs) == set(tiny_model.get_metrics_result())
-    fresh = recipe_twin(tiny_model)
+    fresh = recipe.build(tiny_config)
     seed = sagan_tf.sampling.fold_in(sagan_tf.sampling.root_seed(0), 0)
     latents, labels = fresh._draw(4, sagan_tf.sampling.fold_in(seed, 0))
     images = tf.cast(tiny_batch[0], tf.float32) / 127.5 - 1.0
@@ -116,11 +116,16 @@ def test_metrics_are_what_they_say(tiny_model, tiny_batch):
     assert logs["generator_gradient_norm"] > 0 and logs["discriminator_gradient_norm"] > 0
 
 
-def recipe_twin(model):
-    """The model as it was before training: same configuration, same initial weights."""
-    keras.utils.set_random_seed(0)
-    twin = sagan_tf.SAGAN.from_config(model.get_config())
-    return twin
+def test_class_names_travel_with_the_model(tiny_config, tmp_path):
+    model = recipe.build(tiny_config, ["shirt", "shoe"])
+    assert model.class_names == ("shirt", "shoe")
+    model.save(tmp_path / "model.keras")
+    assert keras.saving.load_model(tmp_path / "model.keras").class_names == ("shirt", "shoe")
+    assert recipe.build(tiny_config).class_names is None
+    with pytest.raises(ConfigError, match="class_names=.* at most num_classes=3 names"):
+        recipe.build(tiny_config, "abcd")
+    with pytest.raises(ConfigError, match="class_names"):
+        recipe.build(tiny_config.replace(num_classes=None), ["shirt"])
 
 
 def test_ema_arithmetic_and_warm_up(tiny_model):
@@ -137,8 +142,8 @@ def test_ema_arithmetic_and_warm_up(tiny_model):
         np.testing.assert_allclose(new, expected, rtol=1e-5, atol=1e-6)
 
 
-def test_training_moves_the_ema_with_its_statistics(trained):
-    fresh = recipe_twin(trained)
+def test_training_moves_the_ema_with_its_statistics(trained, tiny_config):
+    fresh = recipe.build(tiny_config)
     for name in ("moving_mean", "moving_variance", "gamma", "kernel"):
         pairs = [
             (np.array(new), np.array(old), np.array(raw))

@@ -36,7 +36,7 @@ def test_checkpoints_of_a_run(run, tiny_config, checkpoint, step, fid):
     found = origin.find(run.path, checkpoint)
     assert int(found.model.step.numpy()) == step
     assert [score["value"] for score in found.scores] == [fid]
-    assert found.class_names == ("shirt", "shoe", "bag")
+    assert found.model.class_names == ("shirt", "shoe", "bag")
     assert found.config == json.loads(tiny_config.to_json()) | {
         "generator_channel_multipliers": None
     }
