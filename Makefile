@@ -23,9 +23,10 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest
 
-# The same tests on the older stack, and there against TF-GAN and TensorFlow Addons too.
-test-tf215: $(VENV_TF215)/.installed
-	$(VENV_TF215)/bin/python -m pytest
+# The same tests on the older stack; there against TF-GAN and TensorFlow Addons too, and with what
+# crosses from one stack to the other.
+test-tf215: $(VENV_TF215)/.installed $(VENV)/.installed
+	SAGAN_TF_OTHER_PYTHON=$(CURDIR)/$(BIN)/python $(VENV_TF215)/bin/python -m pytest
 
 # The same tests on the newest release of everything, whatever the pins say.
 test-latest: requirements.txt requirements-test.txt

@@ -21,6 +21,10 @@ class ConfigError(UserError):
         self.allowed = allowed
 
 
+class StackError(UserError):
+    """A file was written by the other generation of Keras in a form that this one cannot read."""
+
+
 class DataError(UserError):
     """The images or labels cannot be used for training as they are."""
 

@@ -2,10 +2,15 @@
 
 import keras
 
+from sagan_tf.errors import StackError
+
 IS_KERAS_3 = int(keras.__version__.split(".")[0]) >= 3
 
 # `add_weight` argument that keeps a weight in float32 under a mixed policy: renamed in Keras 3.
 NO_AUTOCAST = {"autocast": False} if IS_KERAS_3 else {"experimental_autocast": False}
+
+# Key of a model's configuration that says which Keras wrote it.
+KERAS_VERSION = "keras_version"
 
 
 def named_layers(parent, prefix=""):
@@ -33,3 +38,44 @@ def named_variables(model):
                 seen.add(id(variable))
                 named[f"{path}/{variable.name.split('/')[-1].split(':')[0]}"] = variable
     return named
+
+
+def optimizer_state(optimizer, network):
+    """The state of an Adam optimizer by name, such as "momentum/block1/conv1/kernel".
+
+    The two Keras order an optimizer's variables differently, and only `iterations` is public.
+
+    Args:
+        optimizer: `keras.optimizers.Adam`, built for the network's trainable variables.
+        network: whose variables it moves.
+    """
+    paths = {id(variable): path for path, variable in named_variables(network).items()}
+    trained = [paths[id(variable)] for variable in network.trainable_variables]
+    moments = {"momentum": optimizer._momentums, "velocity": optimizer._velocities}
+    return {
+        "iterations": optimizer.iterations,
+        **{
+            f"{name}/{path}": variable
+            for name, variables in moments.items()
+            for path, variable in zip(trained, variables)
+        },
+    }
+
+
+def check_same_keras(config):
+    """The arguments in a model's configuration, if it was written by this generation of Keras.
+
+    The two generations describe dtypes and optimizers differently, and name the weights in
+    `.keras` files differently.
+
+    Raises:
+        StackError: it was written by the other one.
+    """
+    config = dict(config)
+    version = config.pop(KERAS_VERSION, keras.__version__)
+    if (int(version.split(".")[0]) >= 3) != IS_KERAS_3:
+        raise StackError(
+            f"this model was saved by Keras {version}, and Keras {keras.__version__} cannot read "
+            "such files; sagan_tf.load(run_dir) and exports work with both"
+        )
+    return config

@@ -4,7 +4,7 @@ import math
 
 import keras
 
-from sagan_tf import config
+from sagan_tf import config, keras_compat
 from sagan_tf.errors import ConfigError
 from sagan_tf.layers.residual_blocks import DiscriminatorBlock
 from sagan_tf.layers.self_attention import SelfAttention2D
@@ -36,6 +36,19 @@ class EagerlyBuilt(keras.Model):
     def build(self, input_shape=None):
         """Does nothing: the layers were built with the model; Keras may call this on loading."""
         self.built = True
+
+    def get_config(self):
+        """Arguments that build this model again, and the Keras that wrote them."""
+        return {**super().get_config(), keras_compat.KERAS_VERSION: keras.__version__}
+
+    @classmethod
+    def from_config(cls, config):
+        """The model that `get_config` describes, with fresh weights.
+
+        Raises:
+            StackError: another generation of Keras wrote the configuration.
+        """
+        return cls(**keras_compat.check_same_keras(config))
 
 
 class Network(EagerlyBuilt):

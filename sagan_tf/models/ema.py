@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from sagan_tf.keras_compat import named_layers
+from sagan_tf.keras_compat import named_layers, named_variables
 from sagan_tf.layers.spectral_norm import SpectralNormalized
 
 
@@ -30,13 +30,14 @@ class MovingAverage:
 
     def __init__(self, average, source):
         singular = {
-            id(layer.u)
-            for _, layer in named_layers(source)
+            f"{path}/u"
+            for path, layer in named_layers(source)
             if isinstance(layer, SpectralNormalized)
         }
-        pairs = list(zip(average.variables, source.variables))
-        self._averaged = [pair for pair in pairs if id(pair[1]) not in singular]
-        self._copied = [pair for pair in pairs if id(pair[1]) in singular]
+        # By path: freezing a network changes the order of its variables in Keras 2.
+        averages, sources = named_variables(average), named_variables(source)
+        self._averaged = [(averages[p], sources[p]) for p in sources if p not in singular]
+        self._copied = [(averages[p], sources[p]) for p in singular]
 
     def copy(self):
         """Makes the average equal to the source."""

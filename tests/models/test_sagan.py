@@ -5,12 +5,13 @@ import tensorflow as tf
 
 import sagan_tf
 from sagan_tf.errors import ConfigError, DataError
+from sagan_tf.keras_compat import named_variables
 from sagan_tf.models import recipe
 from sagan_tf.models.ema import MovingAverage, warmed_up_decay
 
 
 def values(variables):
-    return [np.array(variable) for variable in variables]
+    return [variable.numpy() for variable in variables]
 
 
 def equal(one, other):
@@ -132,13 +133,14 @@ def test_ema_arithmetic_and_warm_up(tiny_model):
     np.testing.assert_allclose(warmed_up_decay(0.9, tf.constant(0)), 0.1)
     np.testing.assert_allclose(warmed_up_decay(0.9, tf.constant(10_000)), 0.9)
     generator, average = tiny_model.generator, tiny_model.ema_generator
-    before = values(average.variables)
+    before = {path: np.array(variable) for path, variable in named_variables(average).items()}
     for variable in generator.variables:
         variable.assign(np.array(variable) + 1.0)
     MovingAverage(average, generator).update(tf.constant(0.75))
-    for old, new, source in zip(before, average.variables, generator.variables):
-        singular = new.name.split("/")[-1].split(":")[0] == "u"
-        expected = np.array(source) if singular else 0.75 * old + 0.25 * np.array(source)
+    sources = named_variables(generator)
+    for path, new in named_variables(average).items():
+        source = np.array(sources[path])
+        expected = source if path.endswith("/u") else 0.75 * before[path] + 0.25 * source
         np.testing.assert_allclose(new, expected, rtol=1e-5, atol=1e-6)
 
 

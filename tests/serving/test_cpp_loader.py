@@ -1,7 +1,6 @@
 """TensorFlow's C++ SavedModel loader, which TensorFlow Serving uses, without Python's TensorFlow.
 
-Set SAGAN_TF_OTHER_TENSORFLOW to the `tensorflow` package directory of another version to load the
-same export there; docs/export.md has the results.
+Both this TensorFlow's and another version's, if there is one (`tests/stacks`).
 """
 
 import json
@@ -15,18 +14,13 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
+from tests.stacks import needs_other_python, other_tensorflow
+
 PROGRAM = pathlib.Path(__file__).with_name("c_loader.py")
 LIBRARIES = ("libtensorflow_framework.so.2", "libtensorflow_cc.so.2")
-OTHER = os.environ.get("SAGAN_TF_OTHER_TENSORFLOW")
 PACKAGES = [
-    pytest.param(os.path.dirname(tf.__file__), id="this_tensorflow"),
-    pytest.param(
-        OTHER,
-        id="other_tensorflow",
-        marks=pytest.mark.skipif(
-            not OTHER, reason="SAGAN_TF_OTHER_TENSORFLOW names no other TensorFlow"
-        ),
-    ),
+    pytest.param(lambda: os.path.dirname(tf.__file__), id="this_tensorflow"),
+    pytest.param(other_tensorflow, id="other_tensorflow", marks=needs_other_python),
 ]
 
 
@@ -35,7 +29,7 @@ def _run(package, export, signature, inputs, tmp_path):
     content = pathlib.Path(export, "saved_model.pb").read_bytes()
     tensors = saved_model_pb2.SavedModel.FromString(content).meta_graphs[0].signature_def[signature]
     job = {
-        "libraries": [os.path.join(package, library) for library in LIBRARIES],
+        "libraries": [os.path.join(package(), library) for library in LIBRARIES],
         "export": export,
         "inputs": {},
         "outputs": {},
