@@ -17,19 +17,20 @@ setuptools.setup(
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    python_requires=">=3.10",
+    python_requires=">=3.9,<3.14",
     packages=setuptools.find_packages(include=["sagan_tf", "sagan_tf.*"]),
     package_data={
         "sagan_tf.data": ["bundled/*"],
         "sagan_tf.evaluation": ["bundled/*"],
     },
     install_requires=[
-        "tensorflow>=2.21,<3",
-        "keras>=3.13,<4",
-        "tensorflow-datasets>=4.9.7",
+        # TensorFlow 2.15 brings Keras 2.15, all later ones Keras 3; docs/stacks.md.
+        "tensorflow>=2.15.1,<3",
+        "keras>=2.15,<4",
+        "tensorflow-datasets>=4.9.3",
         "importlib_resources",  # tensorflow-datasets imports it without asking for it
-        "tensorflow-serving-api>=2.21,<3",
-        "tensorboard>=2.20",
+        "tensorflow-serving-api>=2.15.1,<3",
+        "tensorboard>=2.15",
         "absl-py>=2.1",
         "scipy>=1.11",
         "pillow>=10",

@@ -86,5 +86,5 @@ def test_moving_average():
         source.dense.bias.assign(variable)
         moving.update(decay)
     theirs = optimizer.get_slot(variable, "average")
-    np.testing.assert_allclose(average.dense.bias, theirs, rtol=1e-6)
+    np.testing.assert_allclose(average.dense.bias, theirs, rtol=1e-5)
     assert np.abs(theirs.numpy() - variable.numpy()).max() > 1e-3
