@@ -79,11 +79,12 @@ def get(name):
     return _LOSSES[name]
 
 
-def global_mean(per_example):
-    """This replica's share of the mean over the global batch; shares add up over replicas.
+def global_mean(per_example, micro_batches=1):
+    """This part's share of the mean over the global batch; shares add up over all parts.
 
     Args:
-        per_example: float (b,), b the batch size of one replica, equal on all.
+        per_example: float (b,), b the batch size of one part, equal for all.
+        micro_batches: parts of each replica's batch.
     """
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
-    return tf.reduce_mean(per_example) / replicas
+    return tf.reduce_mean(per_example) / (replicas * micro_batches)

@@ -9,8 +9,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # hides TensorFlow's notes, 
 from absl import flags
 
 from sagan_tf import command_line
+from sagan_tf.training import cluster, summary
 from sagan_tf.training import strategy as strategies
-from sagan_tf.training import summary
 
 command_line.define_config_flags()
 flags.adopt_module_key_flags(command_line)
@@ -18,6 +18,9 @@ flags.DEFINE_string("run_dir", None, "where the run lives; default: runs/PRESET"
 flags.DEFINE_string("data_dir", None, "where TFDS keeps its data sets")
 flags.DEFINE_string("strategy", "auto", f"one of {', '.join(strategies.NAMES)}")
 flags.DEFINE_string("tpu", "local", "for --strategy=tpu: local, a name, or grpc://ADDRESS")
+flags.DEFINE_string(
+    "cluster", "tf_config", f"for --strategy=multi_worker: one of {', '.join(cluster.NAMES)}"
+)
 flags.DEFINE_bool("check_data", False, "check the images, save a picture of them, and stop")
 flags.DEFINE_bool("dry_run", False, "print what would be trained and how large it is, and stop")
 FLAGS = flags.FLAGS
@@ -35,9 +38,10 @@ def main():
 
         print(inspect.check(sources.open_source(config, FLAGS.data_dir), config, run_dir))
         return
+    strategy = strategies.make(FLAGS.strategy, FLAGS.tpu, FLAGS.cluster)
     from sagan_tf.training import loop
 
-    loop.train(config, run_dir, FLAGS.data_dir, strategies.make(FLAGS.strategy, FLAGS.tpu))
+    loop.train(config, run_dir, FLAGS.data_dir, strategy)
     print(f"Pictures: {os.path.join(run_dir, 'samples')}")
 
 

@@ -5,12 +5,29 @@ singular value of every linear map. Here it is a reparametrization: the raw kern
 optimizer moves, the forward pass uses `kernel / sigma`, and the gradient flows through `sigma`.
 """
 
+import contextlib
+import threading
+
 import keras
 import tensorflow as tf
 
 from sagan_tf.keras_compat import NO_AUTOCAST
 
 _KERNEL_NAMES = ("kernel", "embeddings")
+_local = threading.local()  # a thread for each replica traces the training step
+
+
+@contextlib.contextmanager
+def u_kept():
+    """Calls inside store no `u`, whatever `training` says, so later ones see the same kernels.
+
+    For the micro-batches of one update: all but the last are called inside.
+    """
+    before, _local.u_kept = getattr(_local, "u_kept", False), True
+    try:
+        yield
+    finally:
+        _local.u_kept = before
 
 
 def power_iteration(matrix, u):
@@ -87,7 +104,7 @@ class SpectralNormalized:
         """
         matrix = self._matrix()
         next_u, sigma = power_iteration(matrix, tf.convert_to_tensor(self.u))
-        if training:
+        if training and not getattr(_local, "u_kept", False):
             self.u.assign(next_u)
         return tf.reshape(tf.math.divide_no_nan(matrix, sigma), self.raw_kernel.shape)
 

@@ -8,7 +8,9 @@ import tensorflow as tf
 from sagan_tf import config, losses, sampling
 from sagan_tf.config import DEFAULTS
 from sagan_tf.errors import ConfigError
+from sagan_tf.keras_compat import check_same_keras
 from sagan_tf.models import inputs
+from sagan_tf.models.accumulation import accumulate
 from sagan_tf.models.architecture import EagerlyBuilt
 from sagan_tf.models.ema import MovingAverage, warmed_up_decay
 
@@ -36,7 +38,10 @@ class SAGAN(EagerlyBuilt):
         discriminator: a `Discriminator` for the same images and classes.
         seed: int from 0; all latents and labels drawn in training follow from it.
         d_steps: D updates before each G update.
+        accumulation_steps: micro-batches that make up each update, one after the other: less
+            memory, same loss. Batch norm takes its moments over a micro-batch.
         ema_decay: decay of the averaged generator, in [0, 1); it warms up over the first steps.
+        class_names: names of the classes from 0 on, which files and exports carry on; or None.
         **kwargs: those of `keras.Model`.
 
     Example:
@@ -59,7 +64,9 @@ class SAGAN(EagerlyBuilt):
         discriminator,
         seed=DEFAULTS.seed,
         d_steps=DEFAULTS.d_steps,
+        accumulation_steps=DEFAULTS.accumulation_steps,
         ema_decay=DEFAULTS.ema_decay,
+        class_names=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -67,13 +74,21 @@ class SAGAN(EagerlyBuilt):
             if getattr(generator, name) != getattr(discriminator, name):
                 wanted = f"the generator's: {getattr(generator, name)}"
                 raise ConfigError(f"discriminator.{name}", getattr(discriminator, name), wanted)
-        for name, value in (("seed", seed), ("d_steps", d_steps), ("ema_decay", ema_decay)):
+        numbers = {
+            "seed": seed,
+            "d_steps": d_steps,
+            "accumulation_steps": accumulation_steps,
+            "ema_decay": ema_decay,
+        }
+        for name, value in numbers.items():
             config.check_field(name, value)
+            setattr(self, name, value)
+        if class_names is not None and len(class_names) > (generator.num_classes or 0):
+            wanted = f"at most num_classes={generator.num_classes} names, or None"
+            raise ConfigError("class_names", class_names, wanted)
+        self.class_names = None if class_names is None else tuple(class_names)
         self.generator = generator
         self.discriminator = discriminator
-        self.seed = seed
-        self.d_steps = d_steps
-        self.ema_decay = ema_decay
         self.ema_generator = type(generator).from_config(generator.get_config())
         self._ema = MovingAverage(self.ema_generator, generator)
         self._ema.copy()
@@ -133,8 +148,9 @@ class SAGAN(EagerlyBuilt):
         """Updates D `d_steps` times, then G, then the EMA generator; returns the metrics."""
         images, labels = inputs.prepare(data, self.discriminator)
         batch_size = images.shape[0] or tf.shape(images)[0]
-        if images.shape[0] is not None and batch_size % self.d_steps:
-            raise ConfigError("batch_size", batch_size, f"a multiple of d_steps={self.d_steps}")
+        if images.shape[0] is not None and batch_size % (self.d_steps * self.accumulation_steps):
+            factors = f"d_steps={self.d_steps} times accumulation_steps={self.accumulation_steps}"
+            raise ConfigError("batch_size", batch_size, f"a multiple of {factors}")
         seed = sampling.fold_in(sampling.root_seed(self.seed), self.step)
         part_size = batch_size // self.d_steps
         for i in range(self.d_steps):
@@ -149,32 +165,45 @@ class SAGAN(EagerlyBuilt):
 
     def _update_discriminator(self, real_images, real_labels, batch_size, seed):
         latents, fake_labels = self._draw(batch_size, seed)
-        fake_images = self.generator(latents, fake_labels, training=True)
-        images = tf.concat([real_images, fake_images], axis=0)
-        labels = tf.concat([real_labels, fake_labels], axis=0)
         variables = self.discriminator.trainable_variables
-        with tf.GradientTape() as tape:
-            # Real and fake in one call, so that u moves once and both see the same kernels.
-            logits = self.discriminator(images, labels, training=True)
-            real_logits, fake_logits = logits[:batch_size], logits[batch_size:]
-            loss = losses.global_mean(self._losses.discriminator(real_logits, fake_logits))
-        gradients = tape.gradient(loss, variables)
+        size = batch_size // self.accumulation_steps
+
+        def gradients_of(real_images, real_labels, latents, fake_labels):
+            fake_images = self.generator(latents, fake_labels, training=True)
+            images = tf.concat([real_images, fake_images], axis=0)
+            labels = tf.concat([real_labels, fake_labels], axis=0)
+            with tf.GradientTape() as tape:
+                # Real and fake in one call, so that u moves once and both see the same kernels.
+                logits = self.discriminator(images, labels, training=True)
+                real_logits, fake_logits = logits[:size], logits[size:]
+                loss = self._share(self._losses.discriminator(real_logits, fake_logits))
+            self._means["real_logits"].update_state(real_logits)
+            self._means["fake_logits"].update_state(fake_logits)
+            return loss, tape.gradient(loss, variables)
+
+        batch = real_images, real_labels, latents, fake_labels
+        loss, gradients = accumulate(gradients_of, batch, self.accumulation_steps)
         self.discriminator_optimizer.apply_gradients(zip(gradients, variables))
         self._report("discriminator", loss, gradients)
-        self._means["real_logits"].update_state(real_logits)
-        self._means["fake_logits"].update_state(fake_logits)
 
     def _update_generator(self, batch_size, seed):
-        latents, labels = self._draw(batch_size, seed)
         variables = self.generator.trainable_variables
-        with tf.GradientTape() as tape:
-            images = self.generator(latents, labels, training=True)
-            # D is only a judge here: training=False leaves its u where the last D update put it.
-            logits = self.discriminator(images, labels, training=False)
-            loss = losses.global_mean(self._losses.generator(logits))
-        gradients = tape.gradient(loss, variables)
+
+        def gradients_of(latents, labels):
+            with tf.GradientTape() as tape:
+                images = self.generator(latents, labels, training=True)
+                # D is only a judge here: training=False leaves its u where D's update put it.
+                logits = self.discriminator(images, labels, training=False)
+                loss = self._share(self._losses.generator(logits))
+            return loss, tape.gradient(loss, variables)
+
+        batch = self._draw(batch_size, seed)
+        loss, gradients = accumulate(gradients_of, batch, self.accumulation_steps)
         self.generator_optimizer.apply_gradients(zip(gradients, variables))
         self._report("generator", loss, gradients)
+
+    def _share(self, per_example):
+        return losses.global_mean(per_example, self.accumulation_steps)
 
     def _draw(self, batch_size, seed):
         return sampling.training_inputs(
@@ -246,12 +275,15 @@ class SAGAN(EagerlyBuilt):
             "discriminator": keras.saving.serialize_keras_object(self.discriminator),
             "seed": self.seed,
             "d_steps": self.d_steps,
+            "accumulation_steps": self.accumulation_steps,
             "ema_decay": self.ema_decay,
+            "class_names": self.class_names,
         }
 
     @classmethod
     def from_config(cls, config):
-        """The model that `get_config` describes, with fresh weights."""
+        """The model that `get_config` describes, with fresh weights; see `EagerlyBuilt`."""
+        config = check_same_keras(config)
         networks = {
             name: keras.saving.deserialize_keras_object(config[name])
             for name in ("generator", "discriminator")

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import os
+import threading
+import warnings
 
 import tensorflow as tf
 
 from sagan_tf.errors import RunDirectoryError
-from sagan_tf.keras_compat import named_variables
+from sagan_tf.keras_compat import named_variables, optimizer_state
 from sagan_tf.models import recipe
 from sagan_tf.training import run_directory
+
+_NETWORKS = ("generator", "discriminator", "ema_generator")
+_NAME = "step"
 
 
 class Checkpoints:
     """Saves and restores networks, EMA, both optimizers and the step of a `SAGAN`.
+
+    Saving copies the variables in memory and writes the copies from a thread, so that training
+    goes on meanwhile. (TensorFlow's own `CheckpointOptions(enable_async=True)` reports what went
+    wrong with the last checkpoint only as the interpreter exits, with code 0.)
 
     Args:
         model: a compiled `SAGAN`.
@@ -23,55 +32,183 @@ class Checkpoints:
 
     def __init__(self, model, directory, keep=None):
         self._model = model
-        networks = ("generator", "discriminator", "ema_generator")
-        optimizers = ("generator_optimizer", "discriminator_optimizer")
-        self._checkpoint = tf.train.Checkpoint(
-            step=model.step,
-            **{name: named_variables(getattr(model, name)) for name in networks},
-            **{name: list(getattr(model, name).variables) for name in optimizers},
-        )
-        self._manager = tf.train.CheckpointManager(
-            self._checkpoint, directory, max_to_keep=keep, checkpoint_name="step"
-        )
+        self._directory = directory
+        self._keep = keep
+        self._variables = _variables(model)
+        self._checkpoint = tf.train.Checkpoint(**self._variables)
+        self._damaged = set()  # steps whose checkpoints were passed over
+        self._manager = None
+        self._thread = self._error = None
 
-    def save(self):
-        """Writes a checkpoint of the current step, if there is none yet; returns its path."""
+    def save(self, wait=True):
+        """Writes a checkpoint of the current step, if there is none yet.
+
+        Args:
+            wait: whether to return only when it is written; `finish` does so later.
+
+        Raises:
+            RunDirectoryError: this one, or the one before, cannot be written. Older ones stay.
+        """
         step = int(self._model.step.numpy())
-        if step in self.steps():
-            return None
-        return self._manager.save(checkpoint_number=step)
+        if step in set(self.steps()) - self._damaged:  # waits for the one before
+            return
+        if self._manager is None:
+            self._make_copies()
+        self._copy()
+        self._thread = threading.Thread(target=self._write, args=(step,))
+        self._thread.start()
+        if wait:
+            self.finish()
+
+    def finish(self):
+        """Waits until the checkpoint under way is written.
+
+        Raises:
+            RunDirectoryError: it cannot be written.
+        """
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        error, self._error = self._error, None
+        if error is not None:
+            reason = str(error).splitlines()[0]
+            raise RunDirectoryError(
+                f"checkpoint of step {self._step_written} cannot be written to "
+                f"{self._directory}: {reason}"
+            ) from error
 
     def steps(self):
         """Steps of the checkpoints on disk, oldest first."""
-        return [_step_of(path) for path in self._manager.checkpoints]
+        self.finish()
+        return sorted(_paths(self._directory))
 
-    def restore(self, step=None):
+    def restore(self, step=None, warn=warnings.warn):
         """Restores the newest checkpoint, or that of `step`; returns its step, 0 for none.
 
+        Args:
+            step: None for the newest that can be read: damaged files are passed over.
+            warn: called with a text for each checkpoint that is passed over.
+
         Raises:
-            RunDirectoryError: there is no checkpoint of that step, or it does not fit the model.
+            RunDirectoryError: there is no checkpoint of that step, it is damaged and so are all
+                before it, or it does not fit the model.
         """
-        paths = {_step_of(path): path for path in self._manager.checkpoints}
+        paths = _paths(self._directory)
         if step is None and not paths:
             return 0
-        step = max(paths) if step is None else step
-        if step not in paths:
-            known = ", ".join(map(str, paths)) or "none"
+        if step is not None and step not in paths:
+            known = ", ".join(map(str, sorted(paths))) or "none"
             raise RunDirectoryError(
-                f"step={step} has no checkpoint in {self._manager.directory}; there are: {known}"
+                f"step={step} has no checkpoint in {self._directory}; there are: {known}"
             )
+        for candidate in sorted(paths, reverse=True) if step is None else [step]:
+            damage = self._read(paths[candidate])
+            if damage is None:
+                return candidate
+            self._damaged.add(candidate)
+            message = f"checkpoint {paths[candidate]} is damaged ({damage})"
+            if len(self._damaged) < len(paths) and step is None:
+                warn(f"{message}; taking the one before it")
+        raise RunDirectoryError(f"{message}, and there is no other to take")
+
+    def _read(self, path):
+        """Assigns all variables; returns None, or how the file is damaged."""
         try:
-            self._checkpoint.restore(paths[step]).assert_consumed()
-        except (AssertionError, ValueError, tf.errors.OpError) as error:
-            reason = str(error).splitlines()[0]
-            raise RunDirectoryError(
-                f"checkpoint {paths[step]} cannot be restored: {reason}"
-            ) from error
-        return step
+            self._checkpoint.restore(path).assert_consumed()
+        except (AssertionError, ValueError, IndexError, tf.errors.OpError) as error:
+            differences = self._differences(path)
+            if differences:
+                raise RunDirectoryError(
+                    f"checkpoint {path} does not fit this model; it is of another architecture "
+                    f"or another version of Keras: {differences[0]}"
+                ) from error
+            return str(error).splitlines()[0]
+        return None
+
+    def _differences(self, path):
+        """How the variables in a file differ from the model's; none if it cannot be read."""
+        try:
+            reader = tf.train.load_checkpoint(path)
+        except (tf.errors.OpError, ValueError):
+            return []
+        suffix = "/.ATTRIBUTES/VARIABLE_VALUE"
+        saved = {
+            name[: -len(suffix)].replace(".S", "/"): tuple(shape)
+            for name, shape in reader.get_variable_to_shape_map().items()
+            if name.endswith(suffix) and not name.startswith("save_counter")
+        }
+        ours = {name: tuple(variable.shape) for name, variable in _flat(self._variables)}
+        return [
+            f"{name} is {saved.get(name, 'missing')} in the file, {ours.get(name, 'not')} here"
+            for name in sorted(saved.keys() | ours.keys())
+            if saved.get(name) != ours.get(name)
+        ]
+
+    def _make_copies(self):
+        with tf.device("CPU:0"):
+            copies = tf.nest.map_structure(
+                lambda v: tf.Variable(tf.zeros(v.shape, v.dtype), trainable=False), self._variables
+            )
+        pairs = list(zip(tf.nest.flatten(copies), tf.nest.flatten(self._variables)))
+
+        @tf.function
+        def copy():
+            for to, variable in pairs:
+                to.assign(tf.convert_to_tensor(variable))
+
+        self._copy = copy
+        self._manager = tf.train.CheckpointManager(
+            tf.train.Checkpoint(**copies),
+            self._directory,
+            max_to_keep=self._keep,
+            checkpoint_name=_NAME,
+        )
+
+    def _write(self, step):
+        self._step_written = step
+        try:
+            self._manager.save(checkpoint_number=step)
+            self._damaged.discard(step)
+        except (OSError, tf.errors.OpError) as error:
+            self._error = error
 
 
-def _step_of(path):
-    return int(os.path.basename(path).rpartition("-")[2])
+def _variables(model):
+    """All that is saved: {part: {path: variable}}."""
+    return {
+        "step": model.step,
+        **{name: named_variables(getattr(model, name)) for name in _NETWORKS},
+        **{
+            f"{name}_optimizer": optimizer_state(
+                getattr(model, f"{name}_optimizer"), getattr(model, name)
+            )
+            for name in ("generator", "discriminator")
+        },
+    }
+
+
+def _flat(variables):
+    """(name in the file, variable) of all variables."""
+    for part, inside in variables.items():
+        if isinstance(inside, dict):
+            for path, variable in inside.items():
+                yield f"{part}/{path}", variable
+        else:
+            yield part, inside
+
+
+def _paths(directory):
+    """{step: path} of the checkpoints that were written whole.
+
+    A directory that was copied may lack TensorFlow's list of them; then the files count.
+    """
+    state = tf.train.get_checkpoint_state(directory)
+    if state is not None:
+        paths = state.all_model_checkpoint_paths
+    else:
+        files = tf.io.gfile.glob(os.path.join(directory, f"{_NAME}-*.index"))
+        paths = [os.path.splitext(path)[0] for path in files]
+    return {int(path.rpartition("-")[2]): path for path in paths}
 
 
 def load(run_dir, step=None):
@@ -79,7 +216,7 @@ def load(run_dir, step=None):
 
     Args:
         run_dir: what `train/main.py --run_dir` wrote.
-        step: step of the checkpoint; None is the newest.
+        step: step of the checkpoint; None is the newest that is not damaged.
 
     Returns:
         A compiled `SAGAN`.
@@ -88,7 +225,7 @@ def load(run_dir, step=None):
         RunDirectoryError: there is no run or no such checkpoint.
     """
     run = run_directory.load(run_dir)
-    model = recipe.build(run.config)
+    model = recipe.build(run.config, run.read_class_names())
     checkpoints = Checkpoints(model, run.checkpoints)
     if step is None and not checkpoints.steps():
         raise RunDirectoryError(f"run_dir={run_dir} has no checkpoint yet")

@@ -16,8 +16,10 @@ from sagan_tf.evaluation.runs import RunScorer
 from sagan_tf.evaluation.settings import Settings
 from sagan_tf.models import recipe
 from sagan_tf.training import run_directory
+from sagan_tf.training import strategy as strategies
 from sagan_tf.training.checkpoints import Checkpoints
-from sagan_tf.training.reporting import Reporter
+from sagan_tf.training.reporting import Reporter, SilentReporter
+from sagan_tf.training.workers import Workers
 from sagan_tf.visualization import grids
 
 _SAMPLE_ROWS = 10  # classes shown, evenly spaced if there are more
@@ -27,11 +29,12 @@ _SAMPLE_COLUMNS = 10
 def train(config, run_dir, data_dir=None, strategy=None, stream=None):
     """Runs or resumes an experiment in `run_dir` until `config.train_steps`.
 
-    Ctrl-C and SIGTERM save a checkpoint and end it cleanly; the same call then goes on.
+    Ctrl-C and SIGTERM save a checkpoint and end it cleanly; the same call then goes on. Of
+    several workers the chief alone writes; what stops one of them stops all.
 
     Args:
         config: `ExperimentConfig`.
-        run_dir: directory for all that the run writes.
+        run_dir: directory for all that the run writes; several workers must share it.
         data_dir: where TFDS keeps its data sets.
         strategy: `tf.distribute.Strategy`; None is the current one.
         stream: where progress is printed; None is stderr.
@@ -40,41 +43,75 @@ def train(config, run_dir, data_dir=None, strategy=None, stream=None):
         The trained `SAGAN`.
 
     Raises:
-        UserError: the directory, data or settings cannot be used, or losses are not finite.
+        UserError: the directory, data or settings cannot be used, losses are not finite, or
+            another worker is lost.
     """
     strategy = strategy or tf.distribute.get_strategy()
-    if config.global_batch_size % strategy.num_replicas_in_sync:
-        wanted = f"a multiple of the {strategy.num_replicas_in_sync} replicas"
-        raise ConfigError("global_batch_size", config.global_batch_size, wanted)
-    source = sources.open_source(config, data_dir)
-    run = run_directory.start(run_dir, config)
-    report = inspect.check(source, config, run.path)
-    run.write_class_names(source.class_names)
+    workers = Workers(strategy)
+    with workers.loss_is_clear():
+        return _train(config, run_dir, data_dir, strategy, workers, stream)
+
+
+def _train(config, run_dir, data_dir, strategy, workers, stream):
+    _check_batch(config, strategy)
+    run, report, warnings = run_directory.RunDirectory(run_dir, config), None, []
+    with workers.agreement():
+        source = sources.open_source(config, data_dir)
+        if workers.is_chief:
+            run_directory.start(run_dir, config)
+            report = inspect.check(source, config, run.path)
+            run.write_class_names(source.class_names)
     with strategy.scope():
-        model = recipe.build(config)
+        model = recipe.build(config, run.read_class_names())
     checkpoints = Checkpoints(model, run.checkpoints, config.keep_checkpoints)
-    start_step = checkpoints.restore()
-    reporter = Reporter(run, model, start_step, stream)
+    start_step = _restore(checkpoints, workers, warnings.append)
+    reporter = Reporter(run, model, start_step, stream) if workers.is_chief else SilentReporter()
     try:
         if start_step >= config.train_steps:
             reporter.say(f"{run.path} is finished: {start_step} of {config.train_steps} steps.")
             return model
-        reporter.say(str(report))
+        for line in (*warnings, report, strategies.describe(strategy)):
+            reporter.say(str(line))
         reporter.say(f"{'Resuming' if start_step else 'Starting'} at step {start_step}: {run.path}")
-        scorer = _make_scorer(run, source, data_dir, strategy)
-        batches = _distribute(strategy, source, config, start_step)
-        training = _Training(run, model, strategy, checkpoints, reporter, scorer)
+        with workers.agreement():
+            scorer = _make_scorer(run, source, data_dir, strategy) if workers.is_chief else None
+            batches = _distribute(strategy, source, config, start_step)
+        training = _Training(run, model, strategy, workers, checkpoints, reporter, scorer)
         training.run(iter(batches), start_step)
     finally:
         reporter.close()
     return model
 
 
+def _check_batch(config, strategy):
+    """Raises ConfigError unless a global batch can be cut into equal parts."""
+    replicas, parts = strategy.num_replicas_in_sync, config.accumulation_steps
+    if config.global_batch_size % (replicas * parts):
+        times = f", each in {parts} micro-batches (accumulation_steps)" if parts > 1 else ""
+        wanted = f"a multiple of the {replicas} replicas{times}"
+        raise ConfigError("global_batch_size", config.global_batch_size, wanted)
+
+
+def _restore(checkpoints, workers, warn):
+    """Restores the step that the chief chooses; returns it."""
+    with workers.agreement():
+        start_step = checkpoints.restore(warn=warn) if workers.is_chief else 0
+    start_step = workers.from_chief(start_step)
+    with workers.agreement():
+        if start_step and not workers.is_chief:
+            checkpoints.restore(start_step)
+    return start_step
+
+
 def _make_scorer(run, source, data_dir, strategy):
     """What scores the run as it goes, or None; made first, so that it fails before training."""
     if run.config.eval_every is None:
         return None
-    settings = Settings(num_samples=run.config.eval_samples)
+    settings = Settings(
+        metrics=("fid", "accuracy") if run.config.dataset == "bundled" else ("fid",),
+        num_samples=run.config.eval_samples,
+        feature_network=run.config.eval_network,
+    )
     return RunScorer(run, settings, source, data_dir, strategy)
 
 
@@ -86,7 +123,9 @@ def _distribute(strategy, source, config, start_step):
         dataset = pipeline.training_batches(
             source, config, start_step, context.num_input_pipelines, context.input_pipeline_id
         )
-        return dataset.rebatch(per_replica, drop_remainder=True)
+        dataset = dataset.rebatch(per_replica, drop_remainder=True)
+        # Several workers would ask each other before every step whether there is another batch.
+        return dataset.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
 
     return strategy.distribute_datasets_from_function(for_worker)
 
@@ -94,11 +133,12 @@ def _distribute(strategy, source, config, start_step):
 class _Training:
     """One stretch of training, from a step to the end or to a signal."""
 
-    def __init__(self, run, model, strategy, checkpoints, reporter, scorer):
+    def __init__(self, run, model, strategy, workers, checkpoints, reporter, scorer):
         self._run = run
         self._config = config = run.config
         self._model = model
         self._strategy = strategy
+        self._workers = workers
         self._checkpoints = checkpoints
         self._reporter = reporter
         self._scorer = scorer
@@ -106,20 +146,21 @@ class _Training:
         self._draw = tf.function(model.ema_generator)
         self._stop_signal = None
         self._seconds, self._steps_timed = 0.0, 0  # since the last log
+        self._saved_at = time.monotonic()
         self._events = [
             (config.log_every, self._log),
             (config.sample_every, self._sample),
             (config.checkpoint_every, self._save),
         ]
-        if scorer is not None:
+        if config.eval_every is not None:
             self._events.append((config.eval_every, self._score))
 
     def run(self, iterator, step):
         """Trains from `step`; on return the newest checkpoint holds the last step."""
-        total = self._config.train_steps
+        total, stops = self._config.train_steps, False
         run_steps = compiled_loop(self._model, self._strategy)
         with self._catch_signals():
-            while step < total and self._stop_signal is None:
+            while step < total and not stops:
                 count = self._steps_until_next_event(step)
                 begin = time.perf_counter()
                 run_steps(iterator, tf.constant(count))
@@ -129,11 +170,19 @@ class _Training:
                 self._reporter.advance(count)
                 for every, event in self._events:
                     if step % every == 0 or step == total:
-                        event(step)
-        self._save(step)
-        if self._stop_signal is not None:
+                        with self._workers.agreement():
+                            event(step)
+                stops, saves = self._workers.any(self._stop_signal, self._is_time_to_save())
+                if saves:
+                    with self._workers.agreement():
+                        self._save(step)
+        with self._workers.agreement():
+            self._save(step)
+            self._checkpoints.finish()
+        if stops:
+            signal_name = signal.Signals(self._stop_signal).name if self._stop_signal else "another"
             self._reporter.say(
-                f"Stopped by {signal.Signals(self._stop_signal).name} at step {step}; "
+                f"Stopped by {signal_name} at step {step}; "
                 "saved. The same command goes on from here."
             )
 
@@ -141,8 +190,16 @@ class _Training:
         until_event = min(every - step % every for every, _ in self._events)
         return min(until_event, self._config.steps_per_loop, self._config.train_steps - step)
 
+    def _is_time_to_save(self):
+        """Whether `checkpoint_minutes` have passed on the clock of the chief."""
+        minutes = self._config.checkpoint_minutes
+        if minutes is None or not self._workers.is_chief:
+            return False
+        return time.monotonic() - self._saved_at >= 60 * minutes
+
     def _log(self, step):
         self._check_finite()
+        # All workers read the metrics, since reading adds up what each of them has seen.
         metrics = {name: float(v) for name, v in self._model.get_metrics_result().items()}
         self._model.reset_metrics()
         steps_per_second = self._steps_timed / self._seconds
@@ -153,6 +210,8 @@ class _Training:
         self._reporter.log(step, metrics, seconds_left)
 
     def _sample(self, step):
+        if not self._workers.is_chief:
+            return
         latents, labels = self._sample_inputs
         images = sampling.to_uint8(self._draw(latents, labels)).numpy()
         grid = grids.image_grid(images, _SAMPLE_COLUMNS)
@@ -161,10 +220,13 @@ class _Training:
 
     def _save(self, _):
         self._check_finite()
-        self._checkpoints.save()
+        self._saved_at = time.monotonic()
+        if self._workers.is_chief:
+            self._checkpoints.save(wait=False)
 
     def _score(self, step):
-        self._reporter.scores(step, self._scorer.score(self._model, step))
+        if self._scorer is not None:
+            self._reporter.scores(step, self._scorer.score(self._model, step))
 
     def _check_finite(self):
         bad_step = int(self._model.first_nonfinite_step.numpy())

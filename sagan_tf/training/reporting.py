@@ -120,6 +120,15 @@ class Reporter:
         files.write_whole(self._run.metrics, "".join(line + "\n" for line in kept))
 
 
+class SilentReporter:
+    """The reporter of workers that do not report: same methods, nothing done."""
+
+    def _nothing(self, *_):
+        pass
+
+    advance = log = scores = image = say = close = _nothing
+
+
 def _step_of(line):
     """The step of a line of metrics; a half-written one (a kill) belongs to no step."""
     try:

@@ -1,44 +1,65 @@
 """Which `tf.distribute` strategy trains."""
 
+from __future__ import annotations
+
 import tensorflow as tf
 
 from sagan_tf.errors import ConfigError, UserError
+from sagan_tf.training import cluster as clusters
+from sagan_tf.training import tpu as tpus
 
 NAMES = ("auto", "default", "mirrored", "multi_worker", "tpu")
 
 
-def make(name="auto", tpu="local"):
-    """The strategy of that name.
+def make(name="auto", tpu="local", cluster="tf_config"):
+    """The strategy of that name; call it before any other work with TensorFlow.
 
     Args:
-        name: "auto" (mirrored for several GPUs, else default), "default", "mirrored",
-            "multi_worker" (reads `TF_CONFIG`) or "tpu".
+        name: "auto" (multi_worker where `TF_CONFIG` names several workers, mirrored for several
+            GPUs, else default), "default" (one device), "mirrored" (all GPUs of this machine; or,
+            without GPUs, several logical CPUs that the program has set up), "multi_worker" (one
+            process a machine) or "tpu".
         tpu: for "tpu": "local", a name, or an address "grpc://...".
+        cluster: for "multi_worker": who knows the other workers, one of `cluster.NAMES`.
 
     Raises:
         ConfigError: there is no strategy of that name.
-        UserError: the hardware is not there.
+        UserError: the hardware or the other workers are not there.
     """
+    if name not in NAMES:
+        raise ConfigError("strategy", name, f"one of {', '.join(NAMES)}")
     if name == "auto":
-        several = len(tf.config.list_logical_devices("GPU")) > 1
-        name = "mirrored" if several else "default"
+        name = _choose()
     if name == "default":
         return tf.distribute.get_strategy()
     if name == "mirrored":
-        return tf.distribute.MirroredStrategy()
+        return _mirrored()
     if name == "multi_worker":
-        return tf.distribute.MultiWorkerMirroredStrategy()
-    if name == "tpu":
-        return _tpu_strategy(tpu)
-    raise ConfigError("strategy", name, f"one of {', '.join(NAMES)}")
+        resolver = clusters.resolve(cluster)
+        return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+    return tpus.connect(tpu)
 
 
-def _tpu_strategy(tpu):
-    try:
-        resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=tpu)
-        tf.config.experimental_connect_to_cluster(resolver)
-        tf.tpu.experimental.initialize_tpu_system(resolver)
-    except (tf.errors.OpError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"strategy=tpu: no TPU at tpu={tpu!r}: {reason}") from error
-    return tf.distribute.TPUStrategy(resolver)
+def describe(strategy):
+    """One line about what a strategy trains on."""
+    replicas, kind = strategy.num_replicas_in_sync, type(strategy).__name__
+    if replicas == 1:
+        return f"{kind}: one replica"
+    devices = strategy.extended.worker_devices
+    return f"{kind}: {replicas} replicas, {len(devices)} of them here: {', '.join(devices)}"
+
+
+def _choose():
+    if clusters.is_configured():
+        return "multi_worker"
+    return "mirrored" if len(tf.config.list_physical_devices("GPU")) > 1 else "default"
+
+
+def _mirrored():
+    """All GPUs; or logical CPUs, which nobody has several of without having asked for them."""
+    if tf.config.list_physical_devices("GPU"):
+        return tf.distribute.MirroredStrategy()
+    processors = [device.name for device in tf.config.list_logical_devices("CPU")]
+    if len(processors) == 1:
+        raise UserError("strategy=mirrored: TensorFlow sees no GPU; strategy=default uses the CPU")
+    return tf.distribute.MirroredStrategy(processors)

@@ -1,0 +1,97 @@
+"""The processes that train together: one of them writes and decides, none goes on without all."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+
+import tensorflow as tf
+
+from sagan_tf.errors import TrainingError
+
+# What TensorFlow raises on the workers that are left when another has died or restarted.
+_LOST = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.FailedPreconditionError,
+    tf.errors.InternalError,
+)
+_REASON_LENGTH = 200  # of TensorFlow's words, which go on for pages
+
+
+class Workers:
+    """The workers of a strategy, and ways for them to agree.
+
+    Every method is called by all workers, in the same order: it waits for the others. With a
+    single worker, which is the usual case, nothing is sent and nothing waits.
+
+    Args:
+        strategy: `tf.distribute.Strategy`.
+    """
+
+    def __init__(self, strategy):
+        self.count, self.is_chief = 1, True
+        if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+            resolver = strategy.cluster_resolver
+            tasks = resolver.cluster_spec().as_dict()
+            self.count = sum(len(addresses) for addresses in tasks.values())
+            first = "chief" if "chief" in tasks else "worker"
+            self.is_chief = (resolver.task_type, resolver.task_id) == (first, 0)
+        self._replicas = strategy.num_replicas_in_sync // self.count
+        self._sum_replicas = tf.function(lambda values: strategy.run(_sum, args=(values,)))
+        self._local_results = strategy.experimental_local_results
+
+    def any(self, *flags):
+        """For each flag, whether it is true on any worker."""
+        return tuple(total > 0 for total in self._sum(*map(bool, flags)))
+
+    def from_chief(self, number):
+        """The chief's whole number, on all workers."""
+        return self._sum(number if self.is_chief else 0)[0]
+
+    @contextlib.contextmanager
+    def agreement(self):
+        """Runs its body on every worker; if it fails on one, all of them stop."""
+        error = None
+        try:
+            yield
+        except Exception as caught:
+            error = caught
+        try:
+            (failed,) = self.any(error is not None)
+        except tf.errors.OpError:
+            if error is None:
+                raise
+            failed = True  # our own error says more than that the others are gone
+        if error is not None:
+            raise error
+        if failed:
+            raise TrainingError("another worker has stopped; its own output says why")
+
+    @contextlib.contextmanager
+    def loss_is_clear(self):
+        """Turns what TensorFlow raises when a worker is lost into one clear line."""
+        try:
+            yield
+        except _LOST as error:
+            if self.count == 1:
+                raise
+            reason = " ".join(re.sub(r"\{\{.*?\}\}", "", error.message).split())
+            raise TrainingError(
+                "a worker is lost; start all workers again to go on from the last checkpoint "
+                f"({reason[:_REASON_LENGTH]})"
+            ) from error
+
+    def _sum(self, *numbers):
+        if self.count == 1:
+            return numbers
+        totals = self._local_results(self._sum_replicas(tf.constant(numbers, tf.int64)))[0]
+        return tuple(int(total) // self._replicas for total in totals)
+
+
+def _sum(values):
+    context = tf.distribute.get_replica_context()
+    # The identity is on the replica's device, by which TensorFlow knows where to reduce.
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(values))
