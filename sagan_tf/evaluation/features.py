@@ -11,6 +11,8 @@ import tensorflow as tf
 from sagan_tf.errors import EvaluationError
 from sagan_tf.evaluation import hashing
 
+_ADVICE = "choose another one, or eval_every=none in training"
+
 
 class Features(NamedTuple):
     """A feature vector for each image (n, d), and logits (n, classes) or None."""
@@ -54,12 +56,12 @@ class FeatureNetwork:
         if self.resolution is not None and (height, width) != (self.resolution, self.resolution):
             raise EvaluationError(
                 f"feature network {self.name!r} takes images of {self.resolution}x"
-                f"{self.resolution} pixels, not of {height}x{width}"
+                f"{self.resolution} pixels, not of {height}x{width}; {_ADVICE}"
             )
         if channels not in (1, self.channels):
             raise EvaluationError(
                 f"feature network {self.name!r} takes images of {self.channels} channel"
-                f"{'s' if self.channels > 1 else ''}, not of {channels}; choose another one"
+                f"{'s' if self.channels > 1 else ''}, not of {channels}; {_ADVICE}"
             )
 
     def __call__(self, images):
