@@ -42,9 +42,23 @@ def config_from_flags(**changes):
         for name in config.FIELDS
         if name != "preset" and flags.FLAGS[name].present
     }
-    preset = config.get(flags.FLAGS.preset)
-    changes.update({name: parse_value(name, text) for name, text in given.items()})
-    return preset.replace(**changes)
+    return override(config.get(flags.FLAGS.preset).replace(**changes), given)
+
+
+def override(preset, given):
+    """A configuration with some fields as a user wrote them.
+
+    A preset's scores are for its own images: with another `dataset` there are none unless
+    `eval_every` is given too.
+
+    Args:
+        preset: `ExperimentConfig`.
+        given: {name of a field: text}.
+    """
+    values = {name: parse_value(name, text) for name, text in given.items()}
+    if values.get("dataset", preset.dataset) != preset.dataset:
+        values.setdefault("eval_every", None)
+    return preset.replace(**values)
 
 
 def parse_value(name, text):

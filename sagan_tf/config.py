@@ -129,7 +129,8 @@ class ExperimentConfig:
     )
     eval_every: int | None = fields.count(
         None,
-        "steps between scores of the averaged generator; none for none",
+        "steps between scores of the averaged generator; none for none, and for other images than "
+        "the preset's own",
         optional=True,
         resumable=True,
     )

@@ -22,6 +22,21 @@ def test_values_from_text(name, text, value):
 
 
 @pytest.mark.parametrize(
+    ("given", "every"),
+    [
+        ({}, 500),
+        ({"dataset": "bundled"}, 500),
+        ({"dataset": "folder:photos"}, None),
+        ({"dataset": "folder:photos", "eval_every": "100"}, 100),
+        ({"eval_every": "none"}, None),
+    ],
+)
+def test_a_preset_scores_its_own_images_alone_unless_asked(given, every):
+    preset = config.get("fashion_mnist_32")
+    assert command_line.override(preset, given).eval_every == every
+
+
+@pytest.mark.parametrize(
     ("name", "text"),
     [("train_steps", "1.5"), ("ema_decay", "much"), ("seed", "none")],
 )
