@@ -91,8 +91,8 @@ def append(path, records):
     Raises:
         EvaluationError: it cannot be written.
     """
-    text = files.read_text(path) if tf.io.gfile.exists(path) else ""
     try:
+        text = files.read_text(path) if tf.io.gfile.exists(path) else ""
         files.write_whole(path, text + "".join(json.dumps(record) + "\n" for record in records))
     except tf.errors.OpError as error:
         reason = error.message.splitlines()[0]
