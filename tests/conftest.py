@@ -50,3 +50,24 @@ def tiny_batch():
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (4, 16, 16, 1), np.uint8)
     return images, random.integers(0, 3, 4).astype(np.int32)
+
+
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory):
+    """The directory of a finished run: bundled images at 32x32, 4 channels, 4 steps."""
+    from sagan_tf.training import loop
+
+    config = configs.get("fashion_mnist_32").replace(
+        preset="small",
+        base_channels=4,
+        latent_dim=8,
+        global_batch_size=4,
+        train_steps=4,
+        log_every=1,
+        sample_every=2,
+        checkpoint_every=4,
+        eval_every=None,
+    )
+    run_dir = tmp_path_factory.mktemp("runs") / "small"
+    loop.train(config, str(run_dir))
+    return str(run_dir)

@@ -1,0 +1,26 @@
+"""Packs a run's generator for the package: `python -m sagan_tf.pretrained --run_dir=RUN`."""
+
+from absl import flags
+
+from sagan_tf import command_line, pretrained
+
+flags.DEFINE_string("run_dir", None, "what train/main.py --run_dir wrote", required=True)
+flags.DEFINE_string("name", None, "of the files; default: the run's preset")
+flags.DEFINE_string("checkpoint", "best", "best, latest, or a step")
+flags.DEFINE_string("out", pretrained.BUNDLED, "directory of the two files")
+FLAGS = flags.FLAGS
+
+
+def main():
+    """Packs, and says how large it is and how well it draws."""
+    from sagan_tf.training import run_directory
+
+    name = FLAGS.name or run_directory.load(FLAGS.run_dir).config.preset
+    card = pretrained.save(FLAGS.run_dir, name, FLAGS.out, FLAGS.checkpoint)
+    scores = ", ".join(f"{score['title']} {score['value']:.4g}" for score in card["scores"])
+    print(f"{FLAGS.out}/{name}: step {card['step']:,}; {scores or 'not scored'}")
+    print(f"Packing moved pixels by at most {card['largest_difference']} of 255.")
+
+
+if __name__ == "__main__":
+    command_line.run(main)
