@@ -15,7 +15,7 @@ import sys
 
 from sagan_tf import command_line
 from sagan_tf import config as configs
-from sagan_tf.errors import ConfigError, UserError
+from sagan_tf.errors import ConfigError, RunDirectoryError, UserError
 from sagan_tf.evaluation import records, runs
 from sagan_tf.training import run_directory
 
@@ -39,9 +39,9 @@ _DEMO = {
     "base_channels": 16,
     "ema_decay": 0.99,
     "global_batch_size": 32,
-    "train_steps": 600,
+    "train_steps": 500,
     "log_every": 25,
-    "sample_every": 200,
+    "sample_every": 100,
     "eval_network": "garments",
 }
 _DEMO_RATE = 3.0  # short runs take longer steps; the ratio of the two rates stays
@@ -82,7 +82,7 @@ class Arm:
         """Whether this very configuration has been trained and scored at all steps."""
         try:
             trained = run_directory.load(self.path).config
-        except run_directory.RunDirectoryError:
+        except RunDirectoryError:
             return False
         scored = {line["step"] for line in self.scores()}
         return trained == self.config and scored == set(self.steps)
@@ -206,16 +206,9 @@ def run(suite_arms, scripts, train_flags=(), evaluate_flags=(), num_samples=None
         if arm.is_done():
             print(f"{where}: done before", file=sys.stderr, flush=True)
             continue
-        samples = num_samples or (_DEMO_SAMPLES if arm.config.dataset == "bundled" else 50_000)
-        names = METRICS if arm.config.eval_network == "garments" else METRICS[:2]
         commands = {
             "main.py": [*flags_of(arm.config), *train_flags],
-            "evaluate.py": [
-                "--checkpoint=all",
-                f"--metrics={','.join(names)}",
-                f"--num_samples={samples}",
-                *evaluate_flags,
-            ],
+            "evaluate.py": [*_evaluation(arm.config, num_samples), *evaluate_flags],
         }
         for script, flags in commands.items():
             print(f"{where}: {script}", file=sys.stderr, flush=True)
@@ -225,6 +218,17 @@ def run(suite_arms, scripts, train_flags=(), evaluate_flags=(), num_samples=None
                 failures[arm.path] = f"{script} ended with exit code {code}"
                 break
     return failures
+
+
+def _evaluation(config, num_samples):
+    """The flags of `evaluate.py` for an arm."""
+    is_demo = config.eval_network is not None
+    flags = [
+        "--checkpoint=all",
+        f"--metrics={','.join(METRICS if is_demo else METRICS[:2])}",
+        f"--num_samples={num_samples or (_DEMO_SAMPLES if is_demo else 50_000)}",
+    ]
+    return [*flags, f"--feature_network={config.eval_network}"] if is_demo else flags
 
 
 def _call(command):

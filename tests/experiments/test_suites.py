@@ -1,0 +1,125 @@
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from sagan_tf import config as configs
+from sagan_tf.errors import ConfigError
+from sagan_tf.evaluation import records
+from sagan_tf.experiments import suites
+from sagan_tf.training import run_directory
+
+
+def test_full_scale_is_the_presets(tmp_path):
+    arms = suites.arms("attention", "full", 2, str(tmp_path))
+    assert [arm.name for arm in arms[:9]] == list(suites.SUITES["attention"])
+    assert [arm.config.seed for arm in arms] == [0] * 9 + [1] * 9
+    changed = {"preset", "seed", "checkpoint_every", "keep_checkpoints", "eval_every"}
+    for arm in arms:
+        preset = configs.get(arm.name)
+        assert {
+            n for n in configs.FIELDS if getattr(arm.config, n) != getattr(preset, n)
+        } <= changed
+        assert arm.steps == [200_000, 400_000, 600_000, 800_000, 1_000_000]
+        assert arm.path == str(tmp_path / "runs" / arm.name / f"seed_{arm.config.seed}")
+
+
+def test_demo_scale_keeps_what_the_arms_differ_in():
+    arms = {
+        arm.name: arm.config
+        for suite in suites.SUITES
+        for arm in suites.arms(suite, "demo", 1, "out")
+    }
+    for name, config in arms.items():
+        preset = configs.get(name)
+        assert config.dataset == "bundled" and config.resolution == 32
+        same = ("generator_spectral_norm", "attention_block", "d_steps", "beta_2", "loss")
+        assert all(getattr(config, field) == getattr(preset, field) for field in same)
+        ratio = config.discriminator_learning_rate / config.generator_learning_rate
+        assert ratio == preset.discriminator_learning_rate / preset.generator_learning_rate
+    assert arms["sagan_feat64"].attention_resolution == 16
+    assert arms["residual_feat32"].attention_resolution == 8
+    assert "sagan_feat16" not in arms  # its maps would be 4x4
+
+
+def test_flags_rebuild_the_configuration():
+    from sagan_tf import command_line
+
+    for arm in suites.arms("stabilization", "demo", 1, "out", {"random_flip": True}):
+        preset, *flags = suites.flags_of(arm.config)
+        changes = {}
+        for flag in flags:
+            name, _, text = flag.removeprefix("--").partition("=")
+            if name in ("random_flip", "norandom_flip"):
+                changes["random_flip"] = not name.startswith("no")
+            else:
+                changes[name] = command_line.parse_value(name, text)
+        name = preset.partition("=")[2]
+        assert configs.get(name).replace(**changes) == arm.config
+
+
+def test_changes_are_parsed():
+    texts = ["base_channels=8", "random_flip=true", "attention_resolution=none", "loss=wasserstein"]
+    assert suites.parse_changes(texts) == {
+        "base_channels": 8,
+        "random_flip": True,
+        "attention_resolution": None,
+        "loss": "wasserstein",
+    }
+    with pytest.raises(ConfigError, match="random_flip='yes'"):
+        suites.parse_changes(["random_flip=yes"])
+
+
+STUB = """
+import pathlib, signal, sys, time
+flags = dict(flag[2:].split("=", 1) for flag in sys.argv[1:] if "=" in flag)
+if flags["preset"] == "sagan_no_ttur":
+    sys.exit(2)
+if "wait" in flags:
+    signal.signal(signal.SIGTERM, lambda *_: (pathlib.Path(flags["wait"]).touch(), sys.exit(0)))
+    print("waiting", file=sys.stderr, flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def scripts(tmp_path):
+    """Commands that do nothing, or fail for one arm."""
+    (tmp_path / "main.py").write_text(STUB)
+    (tmp_path / "evaluate.py").write_text("")
+    return str(tmp_path)
+
+
+def test_a_failing_arm_does_not_keep_the_others_from_running(scripts, tmp_path, capfd):
+    arms = suites.arms("stabilization", "demo", 1, str(tmp_path / "out"))
+    failures = suites.run(arms, scripts)
+    assert failures == {arms[1].path: "main.py ended with exit code 2"}
+    assert "[3/3] sagan_no_attention, seed 0: evaluate.py" in capfd.readouterr().err
+
+
+def test_what_is_done_is_not_run_again(scripts, tmp_path, capfd):
+    arms = suites.arms("comparison", "demo", 1, str(tmp_path / "out"))
+    run = run_directory.start(arms[0].path, arms[0].config)
+    lines = [{"step": step, "metric": "fid", "value": 1.0} for step in arms[0].steps]
+    records.append(run.join("evaluation.jsonl"), lines[:-1])
+    assert not arms[0].is_done()
+    records.append(run.join("evaluation.jsonl"), lines)  # scored again: the newer ones count
+    assert arms[0].is_done() and arms[0].scores() == lines
+    suites.run(arms, scripts)
+    said = capfd.readouterr().err
+    assert "[1/2] sngan_projection_128, seed 0: done before" in said
+    assert "[2/2] sagan_feat64, seed 0: main.py" in said
+    (other,) = suites.arms("comparison", "demo", 1, str(tmp_path / "out"), {"beta_1": 0.5})[:1]
+    assert not other.is_done()
+
+
+def test_sigterm_reaches_the_arm_and_ends_the_suite(scripts, tmp_path):
+    saved = tmp_path / "saved"
+    arms = suites.arms("comparison", "demo", 1, str(tmp_path / "out"))
+    threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    begin = time.monotonic()
+    with pytest.raises(suites.Stopped, match="stopped by SIGTERM; the same command goes on"):
+        suites.run(arms, scripts, [f"--wait={saved}"])
+    assert saved.exists() and time.monotonic() - begin < 20
