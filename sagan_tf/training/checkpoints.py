@@ -77,6 +77,10 @@ class Checkpoints:
                 f"{self._directory}: {reason}"
             ) from error
 
+    def is_writing(self):
+        """Whether a checkpoint is being written at this moment."""
+        return self._thread is not None and self._thread.is_alive()
+
     def steps(self):
         """Steps of the checkpoints on disk, oldest first."""
         self.finish()
@@ -122,7 +126,7 @@ class Checkpoints:
                     f"checkpoint {path} does not fit this model; it is of another architecture "
                     f"or another version of Keras: {differences[0]}"
                 ) from error
-            return str(error).splitlines()[0]
+            return " ".join(str(error).splitlines()[:1]) or type(error).__name__
         return None
 
     def _differences(self, path):

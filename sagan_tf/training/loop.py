@@ -180,9 +180,9 @@ class _Training:
             self._save(step)
             self._checkpoints.finish()
         if stops:
-            signal_name = signal.Signals(self._stop_signal).name if self._stop_signal else "another"
+            own = self._stop_signal and signal.Signals(self._stop_signal).name
             self._reporter.say(
-                f"Stopped by {signal_name} at step {step}; "
+                f"Stopped by {own or 'a signal to another worker'} at step {step}; "
                 "saved. The same command goes on from here."
             )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from sagan_tf.errors import ConfigError, UserError
+from sagan_tf.keras_compat import IS_KERAS_3
 from sagan_tf.training import cluster as clusters
 from sagan_tf.training import tpu as tpus
 
@@ -35,6 +36,9 @@ def make(name="auto", tpu="local", cluster="tf_config"):
     if name == "mirrored":
         return _mirrored()
     if name == "multi_worker":
+        if not IS_KERAS_3:
+            # Its batch norm keeps statistics that can only be read by all workers at once.
+            raise UserError("strategy=multi_worker needs Keras 3, with TensorFlow 2.16 or later")
         resolver = clusters.resolve(cluster)
         return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
     return tpus.connect(tpu)

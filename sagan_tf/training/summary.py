@@ -26,14 +26,15 @@ def describe(config):
     generator = count_parameters(model.generator)
     discriminator = count_parameters(model.discriminator)
     weights = _FLOAT_BYTES * (_GENERATOR_COPIES * generator + _DISCRIMINATOR_COPIES * discriminator)
-    activations = activation_bytes(model, config.global_batch_size)
+    micro_batch = config.global_batch_size // config.accumulation_steps
+    activations = activation_bytes(model, micro_batch)
     lines = [f"{name}: {value}" for name, value in dataclasses.asdict(config).items()]
     lines += [
         "",
         f"generator: {generator:,} parameters",
         f"discriminator: {discriminator:,} parameters",
         f"memory: about {_gibibytes(weights)} for weights and optimizers, "
-        f"{_gibibytes(activations)} for a batch of {config.global_batch_size} on one device",
+        f"{_gibibytes(activations)} for a batch of {micro_batch} on one device",
     ]
     return "\n".join(lines)
 

@@ -92,8 +92,10 @@ def test_interrupted_and_resumed_run_equals_the_uninterrupted_one(
     assert stopped.step.numpy() == 2
     assert "Stopped by SIGTERM at step 2; saved" in stream.getvalue()
     assert signal.getsignal(signal.SIGTERM) == handler
-    resumed = loop.train(small_config, run_dir, stream=stream)
+    by_the_clock = small_config.replace(checkpoint_every=1000, checkpoint_minutes=1e-6)
+    resumed = loop.train(by_the_clock, run_dir, stream=stream)
     assert "Resuming at step 2" in stream.getvalue()
+    assert Checkpoints(resumed, str(run_dir / "checkpoints")).steps() == [4, 6]
     model = finished[1]
     for one, two in zip(all_variables(model), all_variables(resumed)):
         np.testing.assert_array_equal(one, two, err_msg=one.name)
@@ -202,4 +204,9 @@ def test_global_batch_must_divide_by_the_replicas(small_config, tmp_path, two_re
         loop.train(
             small_config.replace(global_batch_size=5), tmp_path / "run", strategy=two_replicas
         )
+    with pytest.raises(
+        ConfigError, match=r"global_batch_size=6.*2 replicas, each in 2 micro-batch"
+    ):
+        uneven = small_config.replace(global_batch_size=6, accumulation_steps=2)
+        loop.train(uneven, tmp_path / "run", strategy=two_replicas)
     assert not (tmp_path / "run").exists()
