@@ -267,8 +267,11 @@ def test_two_replicas_equal_one(tiny_config, tiny_batch, two_replicas):
     step = tf.function(lambda batch: two_replicas.run(model.train_step, args=(batch,)))
     for _ in range(2):
         step(next(iterator))
-    for one, two in zip(single.variables, model.variables):
-        np.testing.assert_allclose(one.numpy(), two.numpy(), rtol=1e-3, atol=2e-4, err_msg=one.name)
+    for network in ("generator", "discriminator", "ema_generator"):
+        pairs = zip(getattr(single, network).variables, getattr(model, network).variables)
+        for one, two in pairs:
+            one, two, name = one.numpy(), two.numpy(), one.name
+            np.testing.assert_allclose(one, two, rtol=1e-3, atol=2e-4, err_msg=name)
     ours, theirs = single.get_metrics_result(), model.get_metrics_result()
     assert float(theirs["discriminator_loss"]) == pytest.approx(
         float(ours["discriminator_loss"]), rel=1e-3
