@@ -48,7 +48,7 @@ def describe(strategy):
     """One line about what a strategy trains on."""
     replicas, kind = strategy.num_replicas_in_sync, type(strategy).__name__
     if replicas == 1:
-        return f"{kind}: one replica"
+        return "one device"
     devices = strategy.extended.worker_devices
     return f"{kind}: {replicas} replicas, {len(devices)} of them here: {', '.join(devices)}"
 
