@@ -15,6 +15,29 @@ def build(config, class_names=None):
         config: `ExperimentConfig`.
         class_names: see `SAGAN`.
     """
+    generator, discriminator = networks(config)
+    for network in (generator, discriminator):
+        initialize(network, config.seed)
+    model = SAGAN(
+        generator,
+        discriminator,
+        seed=config.seed,
+        d_steps=config.d_steps,
+        accumulation_steps=config.accumulation_steps,
+        ema_decay=config.ema_decay,
+        class_names=class_names,
+    )
+    betas = (config.beta_1, config.beta_2, config.adam_epsilon)
+    model.compile(
+        adam(config.generator_learning_rate, *betas),
+        adam(config.discriminator_learning_rate, *betas),
+        config.loss,
+    )
+    return model
+
+
+def networks(config):
+    """The `Generator` and the `Discriminator` of an `ExperimentConfig`, with any weights."""
     shared = {
         "resolution": config.resolution,
         "num_classes": config.num_classes,
@@ -38,21 +61,4 @@ def build(config, class_names=None):
         spectral_norm=config.discriminator_spectral_norm,
         **shared,
     )
-    for network in (generator, discriminator):
-        initialize(network, config.seed)
-    model = SAGAN(
-        generator,
-        discriminator,
-        seed=config.seed,
-        d_steps=config.d_steps,
-        accumulation_steps=config.accumulation_steps,
-        ema_decay=config.ema_decay,
-        class_names=class_names,
-    )
-    betas = (config.beta_1, config.beta_2, config.adam_epsilon)
-    model.compile(
-        adam(config.generator_learning_rate, *betas),
-        adam(config.discriminator_learning_rate, *betas),
-        config.loss,
-    )
-    return model
+    return generator, discriminator
