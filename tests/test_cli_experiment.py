@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import os
 import pathlib
 import struct
 import subprocess
@@ -42,7 +43,12 @@ def test_a_suite_runs_and_compares(few_garments, tmp_path):
         f"--out={out}",
     ]
     result = subprocess.run(
-        [sys.executable, SCRIPT, *flags], capture_output=True, text=True, timeout=600, check=False
+        [sys.executable, SCRIPT, *flags],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+        env={**os.environ, "SAGAN_TF_CACHE": str(tmp_path / "cache")},
     )
     assert result.returncode == 0, result.stderr
     with open(out / "comparison.csv") as file:

@@ -62,6 +62,7 @@ def main():
     options = _options()
     if FLAGS.gallery and not FLAGS.run_dir:
         raise UserError("--gallery shows a run: give --run_dir")
+    pictures.check_new([f"{kind}.png" for kind in FLAGS.pictures or pictures.KINDS], FLAGS.out)
     subject = subjects.open_subject(FLAGS.run_dir, FLAGS.export_dir, FLAGS.pretrained)
     if FLAGS.pictures is None:
         drawn = pictures.draw_possible(subject, options, lambda line: print(line, file=sys.stderr))
