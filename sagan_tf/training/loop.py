@@ -207,7 +207,8 @@ class _Training:
         images_per_step = self._config.global_batch_size * self._config.d_steps
         metrics["images_per_second"] = steps_per_second * images_per_step
         seconds_left = (self._config.train_steps - step) / steps_per_second
-        self._reporter.log(step, metrics, seconds_left)
+        with self._run.writing():
+            self._reporter.log(step, metrics, seconds_left)
 
     def _sample(self, step):
         if not self._workers.is_chief:
@@ -215,8 +216,9 @@ class _Training:
         latents, labels = self._sample_inputs
         images = sampling.to_uint8(self._draw(latents, labels)).numpy()
         grid = grids.image_grid(images, _SAMPLE_COLUMNS)
-        grids.save_png(self._run.sample_path(step), grid)
-        self._reporter.image(step, grid)
+        with self._run.writing():
+            grids.save_png(self._run.sample_path(step), grid)
+            self._reporter.image(step, grid)
 
     def _save(self, _):
         self._check_finite()

@@ -6,6 +6,7 @@ names), `checkpoints/`, `samples/`, `metrics.jsonl` and TensorBoard's event file
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 
@@ -45,10 +46,24 @@ class RunDirectory:
         """Where the sample grid of a step goes."""
         return os.path.join(self.samples, f"step_{step:08d}.png")
 
+    @contextlib.contextmanager
+    def writing(self):
+        """Raises RunDirectoryError for what the file system refuses, such as a full disk."""
+        try:
+            yield
+        except (tf.errors.OpError, OSError) as error:
+            reason = str(error).splitlines()[0]
+            raise RunDirectoryError(f"run_dir={self.path} cannot be written: {reason}") from error
+
     def write_class_names(self, names):
-        """Keeps the names of the classes beside the configuration; None writes nothing."""
-        if names is not None:
-            files.write_whole(self.join(_CLASS_NAMES), json.dumps(list(names), indent=2) + "\n")
+        """Keeps the names of the classes beside the configuration, if there are any.
+
+        Args:
+            names: of the data set's classes, or None. Classes that the model has not are left out.
+        """
+        names = list(names or ())[: self.config.num_classes or 0]
+        if names:
+            files.write_whole(self.join(_CLASS_NAMES), json.dumps(names, indent=2) + "\n")
 
     def read_class_names(self):
         """The names that `write_class_names` kept, or None."""
@@ -72,12 +87,9 @@ def start(path, config):
             raise RunDirectoryError(
                 f"run_dir={run.path} holds files that are not a run's; choose a new or empty one"
             )
-    try:
+    with run.writing():
         tf.io.gfile.makedirs(run.samples)
         files.write_whole(run.join(_CONFIG), config.to_json())
-    except (tf.errors.OpError, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise RunDirectoryError(f"run_dir={run.path} cannot be written: {reason}") from error
     return run
 
 

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from sagan_tf.errors import ConfigError, UserError
 
-_CONNECT_SECONDS = 10  # for a name to be resolved, and for an address to answer
+_CONNECT_SECONDS = 7  # for a name to be resolved, and for an address to answer
 _PORT = 8470  # of TPU workers, where an address leaves it out
 _LOCAL_LIBRARIES = ("/lib/libtpu.so", "/usr/lib/libtpu.so")  # of TPU VM images without packages
 
