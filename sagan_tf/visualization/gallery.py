@@ -17,7 +17,7 @@ PAGE = "index.html"
 _SHOWN_STEPS = 24  # sample grids on the page, evenly spaced, first and last among them
 _HEADINGS = {
     "classes": ("Classes", "One row a class; images in a column share their latents."),
-    "truncation": ("Truncation", "The same latents, scaled: shorter is cleaner, less varied."),
+    "truncation": ("Truncation", "The same latents, scaled: what shorter ones give up and gain."),
     "latents": ("From latent to latent", "Each row keeps its class."),
     "class_interpolation": ("From class to class", "Each row keeps its latents."),
     "neighbours": ("Nearest real images", "Copies of training images would show here."),

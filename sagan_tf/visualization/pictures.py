@@ -207,11 +207,11 @@ def _class_interpolation(subject, scene):
     steps = np.linspace(0, 1, _STRIP)
     latents = scene.latents(3)
     rows, captions = [], []
-    for (first, second), name in zip(pairs[:-1], scene.names):
+    for (first, second), *names in zip(pairs[:-1], scene.names, scene.names[1:]):
         mixtures = interpolation.between_classes(first, second, steps, subject.num_classes)
         drawn = subject.draw_mixtures(np.repeat(latents[:1], _STRIP, axis=0), mixtures)
         rows.append(sheets.enlarge_to(drawn, _HEIGHT))
-        captions.append(f"{name} →")
+        captions.append(" to ".join(names))
     loop = np.concatenate(
         [interpolation.between_classes(*pair, _shares(), subject.num_classes) for pair in pairs]
     )
