@@ -8,10 +8,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # hides TensorFlow's notes, 
 
 from absl import flags
 
-from sagan_tf import command_line
+from sagan_tf import command_line, pretrained
+from sagan_tf.errors import ConfigError
 from sagan_tf.serving import frozen, saved_model
 
-flags.DEFINE_string("run_dir", None, "what train/main.py --run_dir wrote", required=True)
+flags.DEFINE_string("run_dir", None, "what train/main.py --run_dir wrote")
+flags.DEFINE_string("pretrained", None, "instead of a run: weights that come with the package")
 flags.DEFINE_string("export_dir", None, "directory of the versions", required=True)
 flags.DEFINE_string("checkpoint", "latest", "latest, best, or a step")
 flags.DEFINE_integer("version", None, "a new number; default: one more than the highest there is")
@@ -21,8 +23,11 @@ FLAGS = flags.FLAGS
 
 def main():
     """Exports and says where to."""
+    if bool(FLAGS.run_dir) == bool(FLAGS.pretrained):
+        raise ConfigError("run_dir", FLAGS.run_dir, "given, or pretrained, and not both")
+    source = pretrained.load(FLAGS.pretrained) if FLAGS.pretrained else FLAGS.run_dir
     path = saved_model.export(
-        FLAGS.run_dir, FLAGS.export_dir, FLAGS.version, FLAGS.checkpoint, FLAGS.precision
+        source, FLAGS.export_dir, FLAGS.version, FLAGS.checkpoint, FLAGS.precision
     )
     print(f"Exported: {path}")
     print(f"Model card: {os.path.join(path, 'MODEL_CARD.md')}")

@@ -2,10 +2,21 @@
 
 from sagan_tf import config, evaluation, layers, losses, sampling
 from sagan_tf.config import ExperimentConfig
-from sagan_tf.errors import ConfigError, DataError, RunDirectoryError, TrainingError, UserError
+from sagan_tf.errors import (
+    ConfigError,
+    DataError,
+    EvaluationError,
+    ExportError,
+    RunDirectoryError,
+    ServingError,
+    StackError,
+    TrainingError,
+    UserError,
+)
 from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.models.generator import Generator
 from sagan_tf.models.sagan import SAGAN
+from sagan_tf.pretrained import load as load_pretrained
 from sagan_tf.serving.saved_model import export
 from sagan_tf.training.checkpoints import load
 
@@ -16,9 +27,13 @@ __all__ = [
     "ConfigError",
     "DataError",
     "Discriminator",
+    "EvaluationError",
     "ExperimentConfig",
+    "ExportError",
     "Generator",
     "RunDirectoryError",
+    "ServingError",
+    "StackError",
     "TrainingError",
     "UserError",
     "config",
@@ -26,6 +41,7 @@ __all__ = [
     "export",
     "layers",
     "load",
+    "load_pretrained",
     "losses",
     "sampling",
 ]

@@ -47,9 +47,16 @@ def test_export_and_draw_a_grid(run_dir, tmp_path):
     assert np.asarray(PIL.Image.open(grid)).shape == (2 + 2 * 18, 2 + 3 * 18)
 
 
+def test_weights_that_come_with_the_package_are_exported(tmp_path):
+    done = _run("main.py", "--pretrained=fashion_mnist_32", f"--export_dir={tmp_path}")
+    assert done.returncode == 0, done.stderr
+    assert "| 9 | Ankle boot |" in (tmp_path / "1" / "MODEL_CARD.md").read_text()
+
+
 @pytest.mark.parametrize(
     ("script", "arguments", "message"),
     [
+        ("main.py", ["--export_dir=x"], "run_dir must be given, or pretrained, and not both"),
         ("main.py", ["--run_dir=no", "--export_dir=x", "--checkpoint=best"], "run_dir=no is not"),
         ("client.py", ["--labels=1"], "exactly one of --grpc, --rest and --local"),
     ],

@@ -108,7 +108,8 @@ def save(run_dir, name, directory=BUNDLED, checkpoint="best"):
         "config": source.config,
         "class_names": source.model.class_names,
         "step": int(source.model.step.numpy()),
-        "scores": list(source.scores),
+        # Without the path of the run, which means nothing elsewhere.
+        "scores": [{**score, "subject": name} for score in source.scores],
         "largest_difference": _check(generator, content),
         "sha256": hashing.bytes_sha256(content),
     }
