@@ -86,7 +86,7 @@ def test_mistakes_are_one_line_and_exit_code_2(run_dir):
     command = [sys.executable, "-c", DRIVER, SCRIPT, json.dumps(lines)]
     result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     found = [json.loads(line) for line in result.stdout.splitlines()]
-    for (code, out, error), message in zip(found, MISTAKES.values(), strict=True):
+    for (code, out, error), message in zip(found, MISTAKES.values()):
         assert (code, out) == (2, ""), error
         assert message in error
         assert error.startswith("error: ") and error.count("\n") == 1, error

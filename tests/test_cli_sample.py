@@ -56,7 +56,7 @@ def test_mistakes_are_one_line_and_exit_code_2(small_run, tmp_path):
     command = [sys.executable, "-c", DRIVER, SCRIPT, json.dumps(lines)]
     result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     found = [json.loads(line) for line in result.stdout.splitlines()]
-    for (code, out, error), message in zip(found, MISTAKES.values(), strict=True):
+    for (code, out, error), message in zip(found, MISTAKES.values()):
         assert (code, out) == (2, ""), error
         assert message in error and error.startswith("error: ") and error.count("\n") == 1, error
     assert not (tmp_path / "out").exists()

@@ -104,7 +104,7 @@ class GeneratedImages:
         variables = self._generator.non_trainable_variables
         before = [tf.identity(variable) for variable in variables]
         images = self._generator(latents, labels, training=True)
-        for variable, value in zip(variables, before, strict=True):
+        for variable, value in zip(variables, before):
             variable.assign(value)
         return sampling.to_uint8(images)
 
@@ -151,7 +151,7 @@ def set_standing_statistics(generator, drawing):
     for batch in cut(inputs, size):
         generator.set_weights(original)  # a call also moves the spectral norms' vectors
         call(*batch)
-        means = [m + v.numpy() / count for m, v in zip(means, statistics, strict=True)]
+        means = [m + v.numpy() / count for m, v in zip(means, statistics)]
     generator.set_weights(original)
-    for variable, mean in zip(statistics, means, strict=True):
+    for variable, mean in zip(statistics, means):
         variable.assign(mean)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import warnings
 from typing import NamedTuple
 
@@ -53,7 +52,7 @@ def frechet_distance(real, fake):
     """
     real, fake = Moments.of(real, "real features"), Moments.of(fake, "fake features")
     distance, ranks = _frechet(real, fake)
-    for moments, rank in zip((real, fake), ranks, strict=True):
+    for moments, rank in zip((real, fake), ranks):
         if rank < moments.dimension:
             warnings.warn(
                 f"{moments.name}: the covariance of {moments.count} images is singular, of rank "
@@ -230,7 +229,7 @@ def inception_score(logits, splits=10, seed=2020):
         logits = logits[np.random.RandomState(seed).permutation(len(logits))]
     log_p = log_softmax(logits, axis=1)
     bounds = [i * len(logits) // splits for i in range(splits + 1)]
-    scores = [_split_score(log_p[start:end]) for start, end in itertools.pairwise(bounds)]
+    scores = [_split_score(log_p[start:end]) for start, end in zip(bounds, bounds[1:])]
     return Score(float(np.mean(scores)), float(np.std(scores)))
 
 

@@ -84,9 +84,7 @@ class FolderImages:
         self.provenance = {"dataset": f"folder:{path}"}
 
     def _examples(self, count):
-        for path, label in itertools.islice(
-            zip(self._listing.paths, self._listing.labels, strict=True), count
-        ):
+        for path, label in itertools.islice(zip(self._listing.paths, self._listing.labels), count):
             yield loading.Example(path, int(label), lambda path=path: _read(path))
 
     def batches(self, num_images, batch_size):

@@ -72,7 +72,7 @@ class FeatureStatistics:
     def save(self, path, key):
         """Writes everything to a file that `load` reads with an equal `key` only."""
         arrays = {"key": np.array(json.dumps(key, sort_keys=True))}
-        for half, name in zip(self.halves, _HALVES, strict=True):
+        for half, name in zip(self.halves, _HALVES):
             arrays.update({f"{name}_{k}": array for k, array in half.arrays().items()})
         for name in self._kept:
             if self.kept(name) is not None:

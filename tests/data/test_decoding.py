@@ -63,7 +63,7 @@ def test_the_same_inside_tf_data(crop, channels, settings):
     files += [encode(photo(500, 375), "JPEG"), encode(PICTURE.convert("CMYK"), "JPEG")]
     dataset = tf.data.Dataset.from_tensor_slices(files).map(lambda e: decoding.decode(e, wanted))
     assert dataset.element_spec[0].shape == (16, 16, channels)
-    for file, (image, size) in zip(files, dataset, strict=True):
+    for file, (image, size) in zip(files, dataset):
         eager, eager_size = decode(file, wanted)
         np.testing.assert_array_equal(image, eager)
         assert tuple(size.numpy()) == eager_size

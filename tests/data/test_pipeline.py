@@ -82,7 +82,7 @@ def test_resuming_anywhere(opened, start):
 def check_resuming(opened, start):
     whole = batches(opened, 40, random_flip=True, shuffle_buffer=10)
     rest = batches(opened, 40 - start, start, random_flip=True, shuffle_buffer=10)
-    for (images, labels), (resumed_images, resumed_labels) in zip(whole[start:], rest, strict=True):
+    for (images, labels), (resumed_images, resumed_labels) in zip(whole[start:], rest):
         np.testing.assert_array_equal(images, resumed_images)
         np.testing.assert_array_equal(labels, resumed_labels)
 
@@ -106,7 +106,7 @@ def test_workers_read_disjoint_parts_that_are_complete(opened, workers):
     sizes = [source.shard_size(workers, worker) for worker in range(workers)]
     assert sum(sizes) == COUNT
     for epoch in (0, 1):
-        parts = [s[epoch * n : (epoch + 1) * n] for s, n in zip(streams, sizes, strict=True)]
+        parts = [s[epoch * n : (epoch + 1) * n] for s, n in zip(streams, sizes)]
         assert sorted(itertools.chain(*parts)) == list(range(COUNT))
 
 
@@ -115,8 +115,8 @@ def test_half_of_the_images_are_mirrored(opened):
     plain = batches(opened, 40, shuffle_buffer=10)
     flipped = batches(opened, 40, random_flip=True, shuffle_buffer=10)
     mirrored = []
-    for (before, _), (after, _) in zip(plain, flipped, strict=True):
-        for image, other in zip(before, after, strict=True):
+    for (before, _), (after, _) in zip(plain, flipped):
+        for image, other in zip(before, after):
             mirrored.append(not np.array_equal(image, other))
             np.testing.assert_array_equal(image[:, ::-1] if mirrored[-1] else image, other)
     assert 0.35 < np.mean(mirrored) < 0.65
@@ -145,7 +145,7 @@ def test_cached_images_are_complete_and_decoded_once(opened):
 @pytest.mark.parametrize("opened", ["folder"], indirect=True)
 def test_a_cached_folder_comes_in_the_same_order(opened):
     cached = batches(opened, 40, cache_in_memory=True)
-    for (images, _), (plain, _) in zip(cached, batches(opened, 40), strict=True):
+    for (images, _), (plain, _) in zip(cached, batches(opened, 40)):
         np.testing.assert_array_equal(images, plain)
 
 

@@ -7,7 +7,7 @@ from sagan_tf.evaluation.generated import Drawing, GeneratedImages
 
 
 def gather(image_set, network, count, **kwargs):
-    parts = zip(*Extractor(network, **kwargs).extract(image_set, count), strict=True)
+    parts = zip(*Extractor(network, **kwargs).extract(image_set, count))
     return [np.concatenate(part) for part in parts]
 
 
@@ -26,7 +26,7 @@ def test_two_replicas_equal_one(tiny_model, pixel_network, two_replicas, mode):
     one = gather(GeneratedImages(tiny_model.generator, drawing), pixel_network, 22, batch_size=4)
     image_set = GeneratedImages(tiny_model.generator, drawing, two_replicas)
     two = gather(image_set, pixel_network, 22, batch_size=4, strategy=two_replicas)
-    for a, b in zip(one, two, strict=True):
+    for a, b in zip(one, two):
         np.testing.assert_allclose(a, b, atol=2e-3)  # at most some pixels differ by one
 
 
@@ -41,7 +41,7 @@ def test_batch_statistics_span_the_devices(tiny_model, pixel_network, two_replic
 def test_real_images_on_two_replicas(real_images, pixel_network, two_replicas):
     one = gather(real_images, pixel_network, 100, batch_size=32)
     two = gather(real_images, pixel_network, 100, batch_size=32, strategy=two_replicas)
-    for a, b in zip(one, two, strict=True):
+    for a, b in zip(one, two):
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 

@@ -43,7 +43,7 @@ def test_the_generator_is_not_changed_and_drawing_repeats(generator, mode):
     image_set = GeneratedImages(generator, Drawing(batch_norm=mode, standing_batches=2))
     first, second = draw(image_set), draw(image_set)
     np.testing.assert_array_equal(first, second)
-    for old, new in zip(before, generator.get_weights(), strict=True):
+    for old, new in zip(before, generator.get_weights()):
         np.testing.assert_array_equal(old, new)
 
 

@@ -32,7 +32,7 @@ def test_frechet_distance_has_the_closed_form_of_gaussians():
         np.array([[1.0, -2.0, 0.5], [0.0, 1.0, 3.0]]),
         np.array([[1, 2, 3], [4, 2, 1]]),
     )
-    features = [exact_gaussian(m, s) for m, s in zip(means, deviations, strict=True)]
+    features = [exact_gaussian(m, s) for m, s in zip(means, deviations)]
     expected = np.sum((means[0] - means[1]) ** 2) + np.sum((deviations[0] - deviations[1]) ** 2)
     assert frechet_distance(*features) == pytest.approx(expected, rel=1e-12)
 

@@ -79,7 +79,7 @@ def test_the_best_checkpoint_is_kept_and_loads(run, tiny_config):
     loaded = sagan_tf.load(run.join(best.DIRECTORY))
     assert int(loaded.step) == lowest
     expected = sagan_tf.load(run.path, lowest)
-    for a, b in zip(loaded.get_weights(), expected.get_weights(), strict=True):
+    for a, b in zip(loaded.get_weights(), expected.get_weights()):
         np.testing.assert_array_equal(a, b)
     (record,) = score(run, checkpoint="best")
     assert (record["step"], record["value"]) == (lowest, scores[lowest])

@@ -17,7 +17,7 @@ def filled(kept=("features", "labels"), keep=None, sizes=(3, 4, 13)):
 def test_moments_and_halves():
     found, features = filled()
     np.testing.assert_allclose(found.moments.covariance, np.cov(features, rowvar=False), rtol=1e-6)
-    for half, start in zip(found.halves, (0, 1), strict=True):
+    for half, start in zip(found.halves, (0, 1)):
         np.testing.assert_allclose(half.mean, features[start::2].mean(axis=0), rtol=1e-6)
 
 

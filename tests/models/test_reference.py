@@ -151,7 +151,7 @@ def _check_gradients(tape, loss, pairs, reference, key):
     gradients = tape.gradient(loss, [variable for _, variable in pairs])
     expected = {name: reference[f"{key}/{name}"] for name, _ in pairs}
     rounding = 1e-5 * max(np.linalg.norm(value) for value in expected.values())
-    for (name, _), gradient in zip(pairs, gradients, strict=True):
+    for (name, _), gradient in zip(pairs, gradients):
         actual = tf.convert_to_tensor(gradient).numpy().reshape(expected[name].shape)
         difference = np.linalg.norm(actual - expected[name])
         assert difference < 2e-3 * np.linalg.norm(expected[name]) + rounding, name
