@@ -36,9 +36,10 @@ class Workers:
         if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
             resolver = strategy.cluster_resolver
             tasks = resolver.cluster_spec().as_dict()
-            self.count = sum(len(addresses) for addresses in tasks.values())
+            self.count = max(1, sum(len(addresses) for addresses in tasks.values()))
             first = "chief" if "chief" in tasks else "worker"
-            self.is_chief = (resolver.task_type, resolver.task_id) == (first, 0)
+            own = (resolver.task_type, resolver.task_id)
+            self.is_chief = self.count == 1 or own == (first, 0)
         self._replicas = strategy.num_replicas_in_sync // self.count
         self._sum_replicas = tf.function(lambda values: strategy.run(_sum, args=(values,)))
         self._local_results = strategy.experimental_local_results
