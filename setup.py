@@ -34,7 +34,8 @@ setuptools.setup(
         "tensorboard>=2.15",
         "absl-py>=2.1",
         "scipy>=1.11",
-        "pillow>=10",
+        "pillow>=10.1",
+        "matplotlib>=3.8",
         "tqdm>=4.66",
     ],
     extras_require={

@@ -218,7 +218,7 @@ class _Training:
         grid = grids.image_grid(images, _SAMPLE_COLUMNS)
         with self._run.writing():
             grids.save_png(self._run.sample_path(step), grid)
-            self._reporter.image(step, grid)
+            self._reporter.samples(step, grid, images, latents, labels)
 
     def _save(self, _):
         self._check_finite()

@@ -12,6 +12,8 @@ from sagan_tf import files
 from sagan_tf.keras_compat import named_layers
 from sagan_tf.layers.self_attention import SelfAttention2D
 from sagan_tf.layers.spectral_norm import SpectralNormalized
+from sagan_tf.training.alarm import CollapseAlarm, sample_diversity
+from sagan_tf.visualization import tensorboard
 
 
 class Reporter:
@@ -26,7 +28,11 @@ class Reporter:
 
     def __init__(self, run, model, start_step, stream=None):
         self._run = run
+        self._model = model
+        self._alarm = CollapseAlarm(run.config.loss)
+        self._diversity = {}  # of the newest samples
         self._writer = tf.summary.create_file_writer(run.path)
+        tensorboard.write_hyperparameters(self._writer, run.config)
         self._gates = _layers_of_kind(model, SelfAttention2D)
         self._spectral = _layers_of_kind(model, SpectralNormalized)
         self._sigmas = tf.function(lambda: [layer.sigma() for layer in self._spectral.values()])
@@ -58,19 +64,22 @@ class Reporter:
             metrics: dict of floats; `images_per_second` among them.
             seconds_left: estimate of the time until the run ends.
         """
-        gates = {name: float(layer.gamma.numpy()) for name, layer in self._gates.items()}
-        sigmas = [float(sigma) for sigma in self._sigmas()]
+        metrics = {**metrics, **self._diversity}
+        gates = {f"gamma/{name}": float(gate.gamma.numpy()) for name, gate in self._gates.items()}
+        sigmas = {name: float(sigma) for name, sigma in zip(self._spectral, self._sigmas())}
         with self._writer.as_default(step=step):
-            for name, value in metrics.items():
+            for name, value in {**metrics, **gates}.items():
                 tf.summary.scalar(name, value)
-            for name, gate in gates.items():
-                tf.summary.scalar(f"gamma/{name}", gate)
-            for name, sigma in zip(self._spectral, sigmas):
+            for name, sigma in sigmas.items():
                 tf.summary.scalar(f"sigma/{name}", sigma)
-        line = {"step": step, **metrics, **{f"gamma/{name}": gate for name, gate in gates.items()}}
+        tensorboard.write_histograms(self._writer, step, self._model, sigmas)
+        line = {"step": step, **metrics, **gates}
         with tf.io.gfile.GFile(self._run.metrics, "a") as file:
             file.write(json.dumps(line) + "\n")
         self._show(step, metrics, seconds_left)
+        watched = {**line, **{f"sigma/{name}": sigma for name, sigma in sigmas.items()}}
+        for warning in self._alarm.check(step, watched):
+            self.say(f"warning: {warning}")
 
     def scores(self, step, records):
         """Records and prints scores, as `evaluation.runs.RunScorer` gives them."""
@@ -81,10 +90,20 @@ class Reporter:
         network = records[0]["feature_network"]
         self.say(f"step {step}: {values} ({records[0]['samples']:,} images, {network} features)")
 
-    def image(self, step, grid):
-        """Records a sample grid, uint8 (h, w, c), in TensorBoard."""
+    def samples(self, step, grid, images, latents, labels):
+        """Records samples in TensorBoard: their grid, and where the generator looked.
+
+        Args:
+            step: steps done.
+            grid: uint8 (h, w, c), all of them.
+            images: uint8 (n, h, w, c).
+            latents: float32 (n, latent_dim) that drew them.
+            labels: int32 (n,).
+        """
         with self._writer.as_default(step=step):
             tf.summary.image("samples", grid[None])
+        tensorboard.write_attention(self._writer, step, self._model.ema_generator, latents, labels)
+        self._diversity = {"sample_diversity": sample_diversity(images, labels)}
 
     def say(self, text):
         """Prints a line without breaking the progress bar."""
