@@ -123,8 +123,8 @@ class Checkpoints:
             differences = self._differences(path)
             if differences:
                 raise RunDirectoryError(
-                    f"checkpoint {path} does not fit this model; it is of another architecture "
-                    f"or another version of Keras: {differences[0]}"
+                    f"checkpoint {path} does not fit this model; it is of another architecture: "
+                    f"{differences[0]}"
                 ) from error
             return " ".join(str(error).splitlines()[:1]) or type(error).__name__
         return None
