@@ -18,7 +18,10 @@ _LOST = (
     tf.errors.FailedPreconditionError,
     tf.errors.InternalError,
 )
-_REASON_LENGTH = 200  # of TensorFlow's words, which go on for pages
+# The part of TensorFlow's pages of words that says what happened.
+_REASON = re.compile(
+    r"(Collective ops is aborted by: [^:]+|connect|failed to)[^\n]*", re.IGNORECASE
+)
 
 
 class Workers:
@@ -79,10 +82,11 @@ class Workers:
         except _LOST as error:
             if self.count == 1:
                 raise
-            reason = " ".join(re.sub(r"\{\{.*?\}\}", "", error.message).split())
+            reason = _REASON.search(error.message)
+            reason = reason.group().strip() if reason else type(error).__name__
             raise TrainingError(
                 "a worker is lost; start all workers again to go on from the last checkpoint "
-                f"({reason[:_REASON_LENGTH]})"
+                f"({reason})"
             ) from error
 
     def _sum(self, *numbers):

@@ -59,7 +59,7 @@ def test_a_lost_worker_is_one_line():
         raise LOST
     assert str(caught.value) == (
         "a worker is lost; start all workers again to go on from the last checkpoint "
-        "(Connection reset by peer more)"
+        "(Connection reset by peer)"
     )
     alone = Workers(tf.distribute.get_strategy())  # there is nobody to lose
     with pytest.raises(tf.errors.UnavailableError), alone.loss_is_clear():
