@@ -36,11 +36,7 @@ def make(name="auto", tpu="local", cluster="tf_config"):
     if name == "mirrored":
         return _mirrored()
     if name == "multi_worker":
-        if not IS_KERAS_3:
-            # Its batch norm keeps statistics that can only be read by all workers at once.
-            raise UserError("strategy=multi_worker needs Keras 3, with TensorFlow 2.16 or later")
-        resolver = clusters.resolve(cluster)
-        return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+        return _multi_worker(clusters.resolve(cluster))
     return tpus.connect(tpu)
 
 
@@ -57,6 +53,13 @@ def _choose():
     if clusters.is_configured():
         return "multi_worker"
     return "mirrored" if len(tf.config.list_physical_devices("GPU")) > 1 else "default"
+
+
+def _multi_worker(resolver):
+    if not IS_KERAS_3:
+        # Its batch norm keeps statistics that only all workers together can read.
+        raise UserError("strategy=multi_worker needs Keras 3, with TensorFlow 2.16 or later")
+    return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
 
 
 def _mirrored():

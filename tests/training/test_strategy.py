@@ -156,7 +156,11 @@ def test_tf_config_makes_auto_choose_multi_worker(monkeypatch):
     assert resolver.cluster_spec().as_dict() == TWO
     assert (resolver.task_type, resolver.task_id) == ("worker", 1)
     monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", lambda **kwargs: "several")
+    monkeypatch.setattr(strategy, "IS_KERAS_3", True)
     assert strategy.make("auto") == "several"
+    monkeypatch.setattr(strategy, "IS_KERAS_3", False)
+    with pytest.raises(UserError, match="strategy=multi_worker needs Keras 3"):
+        strategy.make("multi_worker")
 
 
 def test_slurm(monkeypatch):
