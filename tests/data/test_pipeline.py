@@ -186,6 +186,13 @@ def test_epochs_are_independent_of_each_other():
     assert np.abs(correlations).max() < 5 / np.sqrt(count)
 
 
+@ALL_KINDS
+def test_no_autotuner_outlives_the_iterator(opened):
+    """Its thread can hold the end of a run, and Ctrl-C, for up to a minute."""
+    source, config = opened()
+    assert pipeline.training_batches(source, config).options().autotune.enabled is False
+
+
 def test_the_bundled_pipeline_is_cheap():
     """Far below the 5 ms that are 2% of a training step; see benchmarks/input_pipeline.py."""
     config = configs.get("fashion_mnist_32")
