@@ -62,6 +62,20 @@ def optimizer_state(optimizer, network):
     }
 
 
+def adam_moments(optimizer, variable):
+    """The `tf.Variable`s that hold the two moments of a variable; each Keras finds them its way.
+
+    Args:
+        optimizer: `keras.optimizers.Adam`, built.
+        variable: `tf.Variable`, or one replica's part of it, as `update_step` gets it.
+    """
+    if IS_KERAS_3:
+        index = optimizer._get_variable_index(variable)
+        return optimizer._momentums[index].value, optimizer._velocities[index].value
+    index = optimizer._index_dict[optimizer._var_key(variable)]
+    return optimizer._momentums[index], optimizer._velocities[index]
+
+
 def check_same_keras(config):
     """The arguments in a model's configuration, if it was written by this generation of Keras.
 

@@ -1,14 +1,15 @@
 """The named experiments: presets to start from, and every arm of the paper's experiments.
 
 Each is a function whose name is the preset's: a small delta to `ExperimentConfig`, or to another
-preset, with a docstring that says where it comes from and what to expect of it. Any of them runs
-by `python train/main.py --preset=NAME`; `train/experiment.py` runs the arms of a whole experiment
-and compares them, at full scale or small.
+preset, with a docstring that says where it comes from, how to run it and what to expect.
+`train/experiment.py` runs the arms of a whole experiment and compares them, full or small.
 
-None of the ImageNet presets has been trained here: their scores are the paper's alone. A million
-of the paper's steps are counted as 39 EFLOP of convolutions (39 TFLOP for 256 images through one
-D and one G update); attention and residual blocks change that by a few percent. The paper scores
-the generator as trained; here the averaged one is scored (`ema_decay=0` is the paper's way).
+None of the ImageNet presets has been trained here ("not measured"): their scores are the paper's
+alone, the best in its million steps. Quoted are those that could be checked against its text;
+tables 1 and 2 have the others. Costs count convolutions: 39 EFLOP are a million updates of D and
+G, 39 TFLOP each, on 256 images; attention and residual blocks change that by a few percent. The
+paper scores the generator as trained; here the averaged one is scored (`ema_decay=0` is the
+paper's way).
 """
 
 from __future__ import annotations
@@ -44,7 +45,10 @@ def fashion_mnist_32():
 
 
 def cifar10_32():
-    """CIFAR-10 at 32x32: constant widths as SNGAN's CIFAR networks (arXiv:1802.05957, table 4)."""
+    """CIFAR-10 at 32x32: constant widths as SNGAN's CIFAR networks (arXiv:1802.05957, table 4).
+
+    `python train/main.py --preset=cifar10_32`. Not measured.
+    """
     return ExperimentConfig(
         preset="cifar10_32",
         dataset="tfds:cifar10",
@@ -62,7 +66,10 @@ def cifar10_32():
 
 
 def celeb_a_64():
-    """CelebA at 64x64 without classes: the unconditional GAN, attention at 32x32."""
+    """CelebA at 64x64 without classes: the unconditional GAN, attention at 32x32.
+
+    `python train/main.py --preset=celeb_a_64`. Not measured.
+    """
     return ExperimentConfig(
         preset="celeb_a_64",
         dataset="tfds:celeb_a",
@@ -78,8 +85,8 @@ def celeb_a_64():
 def imagenet_128():
     """The paper's model as its released code has it: ImageNet at 128x128, attention at 32x32.
 
-    Paper: IS 52.52, FID 18.65 for its best, whose attention is at 64x64 (`sagan_feat64`). Cost: as
-    above. Not measured.
+    `python train/main.py --preset=imagenet_128`. Paper: FID 18.28 (table 1, "feat32"). Cost:
+    39 EFLOP. Not measured.
     """
     return ExperimentConfig(preset="imagenet_128")
 
@@ -88,8 +95,10 @@ def sngan_projection_128():
     """SNGAN with projection (Miyato & Koyama, arXiv:1802.05637): the paper's table 2, its rival.
 
     Spectral norm in D only, no attention, five D updates on 64 images for each G update, equal
-    learning rates. Theirs decay linearly at the end, which is left out here.
-    Paper: IS 36.8, FID 27.62. Cost: 1.5 times the images through D, fewer through G. Not measured.
+    learning rates. Theirs decay linearly at the end, which is left out here. Its authors give
+    IS 29.7 after 450,000 steps and 36.8, which the paper compares with, after 850,000.
+    `python train/main.py --preset=sngan_projection_128`. Paper: IS 36.8, FID 27.62. Cost: 0.8
+    times the images of `imagenet_128` through D, 0.6 times through G. Not measured.
     """
     return imagenet_128().replace(
         preset="sngan_projection_128",
@@ -100,14 +109,15 @@ def sngan_projection_128():
         beta_2=0.9,
         d_steps=5,
         global_batch_size=64,
-        train_steps=450_000,
+        train_steps=850_000,
     )
 
 
 def sagan_no_attention():
     """Section 5.1's "SN on G/D+TTUR", and section 5.2's (table 1) model without attention.
 
-    Paper: IS 42.87, FID 22.96. Cost: as above. Not measured.
+    `python train/main.py --preset=sagan_no_attention`. Paper: FID 22.96. Cost: 39 EFLOP. Not
+    measured.
     """
     return imagenet_128().replace(preset="sagan_no_attention", attention_resolution=None)
 
@@ -116,8 +126,8 @@ def sagan_no_ttur():
     """Section 5.1's "SN on G/D" (figure 3): spectral norm in both networks, one learning rate.
 
     The paper does not give the rate: this is SNGAN's, and the geometric mean of TTUR's two.
-    Paper: no final score; its curves get worse again from step 260,000 on. Cost: as above. Not
-    measured.
+    `python train/main.py --preset=sagan_no_ttur`. Paper: no final score; FID and IS get worse
+    from about step 260,000 on. Cost: 39 EFLOP. Not measured.
     """
     return sagan_no_attention().replace(
         preset="sagan_no_ttur",
@@ -129,7 +139,8 @@ def sagan_no_ttur():
 def sagan_sn_d_only():
     """Section 5.1's baseline "SN on D" (figure 3): as SNGAN, but one D update for each of G.
 
-    Paper: no final score; it collapses very early. Cost: as above. Not measured.
+    `python train/main.py --preset=sagan_sn_d_only`. Paper: no final score; modes collapse very
+    early. Cost: 39 EFLOP. Not measured.
     """
     return sagan_no_ttur().replace(preset="sagan_sn_d_only", generator_spectral_norm=False)
 
@@ -137,7 +148,7 @@ def sagan_sn_d_only():
 def sagan_feat8():
     """Section 5.2, table 1: self-attention on 8x8 feature maps.
 
-    Paper: IS 43.15, FID 22.98. Cost: as above. Not measured.
+    `python train/main.py --preset=sagan_feat8`. Paper: FID 22.98. Cost: 39 EFLOP. Not measured.
     """
     return imagenet_128().replace(preset="sagan_feat8", attention_resolution=8)
 
@@ -145,7 +156,7 @@ def sagan_feat8():
 def sagan_feat16():
     """Section 5.2, table 1: self-attention on 16x16 feature maps.
 
-    Paper: IS 45.94, FID 22.14. Cost: as above. Not measured.
+    `python train/main.py --preset=sagan_feat16`. Paper: see there. Cost: 39 EFLOP. Not measured.
     """
     return imagenet_128().replace(preset="sagan_feat16", attention_resolution=16)
 
@@ -153,7 +164,7 @@ def sagan_feat16():
 def sagan_feat32():
     """Section 5.2, table 1: self-attention on 32x32 feature maps; `imagenet_128` by its name here.
 
-    Paper: IS 51.43, FID 18.28. Cost: as above. Not measured.
+    `python train/main.py --preset=sagan_feat32`. Paper: FID 18.28. Cost: 39 EFLOP. Not measured.
     """
     return imagenet_128().replace(preset="sagan_feat32", attention_resolution=32)
 
@@ -161,7 +172,8 @@ def sagan_feat32():
 def sagan_feat64():
     """Section 5.2, table 1: self-attention on 64x64 feature maps; also table 2's SAGAN.
 
-    Paper: IS 52.52, FID 18.65. Cost: as above. Not measured.
+    `python train/main.py --preset=sagan_feat64`. Paper: IS 52.52, FID 18.65. Cost: 39 EFLOP. Not
+    measured.
     """
     return imagenet_128().replace(preset="sagan_feat64", attention_resolution=64)
 
@@ -169,7 +181,7 @@ def sagan_feat64():
 def residual_feat8():
     """Section 5.2, table 1: a residual block of attention's size on 8x8 feature maps.
 
-    Paper: IS 23.17, FID 42.13. Cost: as above. Not measured.
+    `python train/main.py --preset=residual_feat8`. Paper: FID 42.13. Cost: 39 EFLOP. Not measured.
     """
     return sagan_feat8().replace(preset="residual_feat8", attention_block="residual")
 
@@ -177,7 +189,7 @@ def residual_feat8():
 def residual_feat16():
     """Section 5.2, table 1: a residual block of attention's size on 16x16 feature maps.
 
-    Paper: IS 44.49, FID 22.40. Cost: as above. Not measured.
+    `python train/main.py --preset=residual_feat16`. Paper: see there. Cost: 39 EFLOP. Not measured.
     """
     return sagan_feat16().replace(preset="residual_feat16", attention_block="residual")
 
@@ -185,7 +197,7 @@ def residual_feat16():
 def residual_feat32():
     """Section 5.2, table 1: a residual block of attention's size on 32x32 feature maps.
 
-    Paper: IS 38.50, FID 27.33. Cost: as above. Not measured.
+    `python train/main.py --preset=residual_feat32`. Paper: FID 27.33. Cost: 39 EFLOP. Not measured.
     """
     return sagan_feat32().replace(preset="residual_feat32", attention_block="residual")
 
@@ -193,7 +205,7 @@ def residual_feat32():
 def residual_feat64():
     """Section 5.2, table 1: a residual block of attention's size on 64x64 feature maps.
 
-    Paper: IS 38.96, FID 28.82. Cost: as above. Not measured.
+    `python train/main.py --preset=residual_feat64`. Paper: see there. Cost: 39 EFLOP. Not measured.
     """
     return sagan_feat64().replace(preset="residual_feat64", attention_block="residual")
 

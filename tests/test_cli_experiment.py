@@ -1,26 +1,36 @@
 """`train/experiment.py` from end to end, at a tiny scale."""
 
+import contextlib
 import csv
 import gzip
+import io
 import json
 import os
 import pathlib
+import runpy
 import struct
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
+from absl import flags
+from matplotlib import colors
+from PIL import Image
 
+from sagan_tf.experiments import suites
+from sagan_tf.training import run_directory
 from tests.test_cli_evaluate import DRIVER
 
 ROOT = pathlib.Path(__file__).parents[1]
 SCRIPT = str(ROOT / "train" / "experiment.py")
 
 
-@pytest.fixture
-def few_garments(tmp_path):
+@pytest.fixture(scope="module")
+def few_garments(tmp_path_factory):
     """An IDX directory of 60 images of noise."""
+    directory = tmp_path_factory.mktemp("garments")
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (60, 28, 28), np.uint8)
     labels = (np.arange(60) % 10).astype(np.uint8)
@@ -28,22 +38,48 @@ def few_garments(tmp_path):
         ("train-images-idx3-ubyte.gz", images, struct.pack(">IIII", 2051, 60, 28, 28)),
         ("train-labels-idx1-ubyte.gz", labels, struct.pack(">II", 2049, 60)),
     ):
-        (tmp_path / name).write_bytes(gzip.compress(header + array.tobytes()))
-    return tmp_path
+        (directory / name).write_bytes(gzip.compress(header + array.tobytes()))
+    return directory
 
 
-def test_a_suite_runs_and_compares(few_garments, tmp_path):
+def flags_of(suite, images, out):
+    """Flags of a run of 2 steps on 2 images each, of the narrowest networks."""
+    changes = f"dataset=idx:{images},base_channels=1,train_steps=2,global_batch_size=2"
+    return [f"--suite={suite}", "--seeds=1", f"--set={changes}", "--num_samples=50", f"--out={out}"]
+
+
+def check_results(suite, out, images_a_step):
+    """Every arm has its scores in the CSV file, its line in the table, its colour in the figure.
+
+    Args:
+        suite: its name.
+        out: directory of the results.
+        images_a_step: {arm: real images in each step}.
+    """
+    with open(out / f"{suite}.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert list(dict.fromkeys(row["arm"] for row in rows)) == list(images_a_step)
+    metrics = {"fid", "is", "accuracy", "precision", "recall", "density", "coverage"}
+    for arm, images in images_a_step.items():
+        here = [row for row in rows if row["arm"] == arm]
+        assert {row["metric"] for row in here} == metrics
+        fid = [row for row in here if row["metric"] == "fid"]
+        assert [int(row["step"]) for row in fid] == [1, 2]
+        assert [int(row["images_seen"]) for row in fid] == [images, 2 * images]
+        assert all(row["samples"] == "50" and float(row["value"]) > 0 for row in fid)
+    table = (out / f"{suite}.md").read_text()
+    assert [f"| {arm} | 1 |" in table for arm in images_a_step] == [True] * len(images_a_step)
+    with Image.open(out / f"{suite}_fid.png") as picture:
+        pixels = np.asarray(picture.convert("RGB")).astype(int)
+    for index in range(len(images_a_step)):
+        color = 255 * np.array(colors.to_rgb(f"C{index}"))
+        assert (np.abs(pixels - color).max(axis=-1) < 3).sum() > 20, f"line {index} is not drawn"
+
+
+def test_a_suite_of_processes_runs_and_compares(few_garments, tmp_path):
     out = tmp_path / "out"
-    changes = "base_channels=1,train_steps=2,global_batch_size=2"
-    flags = [
-        "--suite=comparison",
-        "--seeds=1",
-        f"--set=dataset=idx:{few_garments},{changes}",
-        "--num_samples=50",
-        f"--out={out}",
-    ]
     result = subprocess.run(
-        [sys.executable, SCRIPT, *flags],
+        [sys.executable, SCRIPT, *flags_of("comparison", few_garments, out)],
         capture_output=True,
         text=True,
         timeout=600,
@@ -51,18 +87,86 @@ def test_a_suite_runs_and_compares(few_garments, tmp_path):
         env={**os.environ, "SAGAN_TF_CACHE": str(tmp_path / "cache")},
     )
     assert result.returncode == 0, result.stderr
-    with open(out / "comparison.csv") as file:
-        rows = list(csv.DictReader(file))
-    arms = {"sngan_projection_128": 5, "sagan_feat64": 1}
-    assert {row["arm"] for row in rows} == set(arms)
-    for arm, d_steps in arms.items():
-        here = [row for row in rows if row["arm"] == arm and row["metric"] == "fid"]
-        assert [int(row["step"]) for row in here] == [1, 2]
-        assert [int(row["images_seen"]) for row in here] == [2 * d_steps, 4 * d_steps]
-        assert all(row["samples"] == "50" for row in here)
-    table = (out / "comparison.md").read_text()
-    assert "| sagan_feat64 | 1 |" in table and "| 18.65 | 52.52 |" in table
-    assert (out / "comparison_fid.png").stat().st_size > 5000
+    check_results("comparison", out, {"sngan_projection_128": 2 * 5, "sagan_feat64": 2})
+    assert "| 18.65 | 52.52 |" in (out / "comparison.md").read_text()
+
+
+@contextlib.contextmanager
+def flags_of_their_own():
+    """Puts the flags of other scripts aside: each of ours defines its own, some of one name."""
+
+    def defined():
+        owner = flags.FLAGS.find_module_defining_flag
+        return [name for name in flags.FLAGS if not str(owner(name)).startswith("absl.")]
+
+    outer = {name: flags.FLAGS[name] for name in defined()}
+    for name in outer:
+        delattr(flags.FLAGS, name)
+    try:
+        yield
+    finally:
+        for name in defined():
+            delattr(flags.FLAGS, name)
+        for name, flag in outer.items():
+            flags.FLAGS[name] = flag
+
+
+def run_here(command):
+    """What `suites._call` does, but in this process, where TensorFlow has started already."""
+    _, script, *arguments = command
+    with flags_of_their_own(), contextlib.redirect_stdout(io.StringIO()):
+        main = runpy.run_path(script)["main"]
+        flags.FLAGS([script, *arguments])
+        main()
+    return 0
+
+
+@pytest.fixture
+def one_process(monkeypatch, tmp_path):
+    """All commands of a suite run here and, with 2 steps each, without tracing their graphs."""
+    monkeypatch.setattr(suites, "_call", run_here)
+    monkeypatch.setenv("SAGAN_TF_CACHE", str(tmp_path / "cache"))
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+SLOTS = {  # what each arm has in its attention slot: 64 and 32 of 128 are 16 and 8 of 32 pixels
+    "sagan_no_attention": (None, "self_attention"),
+    "sagan_feat32": (8, "self_attention"),
+    "sagan_feat64": (16, "self_attention"),
+    "residual_feat32": (8, "residual"),
+    "residual_feat64": (16, "residual"),
+}
+STABILIZATION = {  # spectral norm in G, and the learning rate of D by that of G
+    "sagan_sn_d_only": (False, 1),
+    "sagan_no_ttur": (True, 1),
+    "sagan_no_attention": (True, 4),
+}
+
+
+def test_the_other_suites_run_and_share_an_arm(few_garments, tmp_path, one_process, capfd):
+    out = tmp_path / "out"
+    for suite, arms in (("attention", SLOTS), ("stabilization", STABILIZATION)):
+        run_here([sys.executable, SCRIPT, *flags_of(suite, few_garments, out)])
+        check_results(suite, out, dict.fromkeys(arms, 2))
+    assert "[3/3] sagan_no_attention, seed 0: done before" in capfd.readouterr().err
+
+    configs = {arm: run_directory.load(run_of(arm, out)).config for arm in SLOTS | STABILIZATION}
+    for arm, slot in SLOTS.items():
+        assert (configs[arm].attention_resolution, configs[arm].attention_block) == slot
+        logged = (run_of(arm, out) / "metrics.jsonl").read_text()
+        assert ("gamma/generator/attention" in logged) == arm.startswith("sagan_feat")
+    for arm, (norm_in_generator, ratio) in STABILIZATION.items():
+        config = configs[arm]
+        assert config.generator_spectral_norm == norm_in_generator
+        rates = config.discriminator_learning_rate, config.generator_learning_rate
+        assert rates[0] == pytest.approx(ratio * rates[1])
+    assert "| sagan_feat32 | 1 |" in (out / "attention.md").read_text()
+
+
+def run_of(arm, out):
+    return out / "runs" / arm / "seed_0"
 
 
 MISTAKES = {

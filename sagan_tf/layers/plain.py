@@ -2,15 +2,30 @@
 
 import keras
 
+from sagan_tf.layers import resampling as resampled
 from sagan_tf.layers.spectral_norm import SpectralConv2D, SpectralDense, SpectralEmbedding
 
 # Xavier's uniform initialization for every kernel, as in the released code.
 _INITIALIZER = "glorot_uniform"
 
 
-def conv2d(filters, kernel_size, spectral_norm, **kwargs):
-    """A "same" convolution of stride 1, spectrally normalized or not."""
-    layer = SpectralConv2D if spectral_norm else keras.layers.Conv2D
+_CONVOLUTIONS = {
+    (False, None): keras.layers.Conv2D,
+    (True, None): SpectralConv2D,
+    (False, "up"): resampled.UpsampledConv2D,
+    (True, "up"): resampled.SpectralUpsampledConv2D,
+    (False, "down"): resampled.DownsampledConv2D,
+    (True, "down"): resampled.SpectralDownsampledConv2D,
+}
+
+
+def conv2d(filters, kernel_size, spectral_norm, resampling=None, **kwargs):
+    """A "same" convolution of stride 1, spectrally normalized or not.
+
+    `resampling="up"` is one of the upsampled input, `"down"` one whose output is downsampled; both
+    are for 3x3 kernels.
+    """
+    layer = _CONVOLUTIONS[spectral_norm, resampling]
     return layer(filters, kernel_size, padding="same", kernel_initializer=_INITIALIZER, **kwargs)
 
 

@@ -2,6 +2,7 @@
 
 Shortcuts with a 1x1 convolution run it at the smaller resolution: a 1x1 convolution commutes with
 nearest upsampling and with average pooling, so the result is the same for a quarter of the work.
+The 3x3 convolutions beside them do both in one (`resampling`).
 """
 
 import keras
@@ -10,23 +11,7 @@ import tensorflow as tf
 from sagan_tf.config import DEFAULTS
 from sagan_tf.layers.conditional_batch_norm import ConditionalBatchNormalization
 from sagan_tf.layers.plain import conv2d
-
-
-@tf.custom_gradient
-def upsample(images):
-    """Doubles height and width by repeating pixels: (b, h, w, c) -> (b, 2h, 2w, c)."""
-    batch = tf.shape(images)[0]
-    _, height, width, channels = images.shape
-    repeated = tf.tile(images[:, :, None, :, None, :], (1, 1, 2, 1, 2, 1))  # (b, h, 2, w, 2, c)
-    outputs = tf.reshape(repeated, (batch, 2 * height, 2 * width, channels))
-    # The sum over each 2x2 square; as pooling it is several times faster than TensorFlow's own
-    # gradient of `tile`, a reduction over two inner axes.
-    return outputs, lambda gradient: 4.0 * downsample(gradient)
-
-
-def downsample(images):
-    """Halves height and width by averaging: (b, h, w, c) -> (b, h/2, w/2, c)."""
-    return tf.nn.avg_pool2d(images, 2, 2, "VALID")
+from sagan_tf.layers.resampling import downsample, upsample
 
 
 @keras.saving.register_keras_serializable(package="sagan_tf")
@@ -64,7 +49,7 @@ class GeneratorBlock(keras.layers.Layer):
         self.norm1 = self._norm("norm1")
         self.norm2 = self._norm("norm2")
         policy = self.dtype_policy
-        self.conv1 = conv2d(filters, 3, spectral_norm, dtype=policy, name="conv1")
+        self.conv1 = conv2d(filters, 3, spectral_norm, "up", dtype=policy, name="conv1")
         self.conv2 = conv2d(filters, 3, spectral_norm, dtype=policy, name="conv2")
         self.shortcut = conv2d(filters, 1, spectral_norm, dtype=policy, name="shortcut")
 
@@ -89,7 +74,7 @@ class GeneratorBlock(keras.layers.Layer):
     def call(self, inputs, labels=None, training=False):
         """Runs the block; `training` selects the batch's moments."""
         hidden = tf.nn.relu(self.norm1(inputs, labels))
-        hidden = self.conv1(upsample(hidden))
+        hidden = self.conv1(hidden)  # (b, 2h, 2w, filters)
         hidden = tf.nn.relu(self.norm2(hidden, labels))
         return self.conv2(hidden) + upsample(self.shortcut(inputs))
 
@@ -140,7 +125,8 @@ class DiscriminatorBlock(keras.layers.Layer):
         self.spectral_norm = spectral_norm
         policy = self.dtype_policy
         self.conv1 = conv2d(self.hidden_filters, 3, spectral_norm, dtype=policy, name="conv1")
-        self.conv2 = conv2d(filters, 3, spectral_norm, dtype=policy, name="conv2")
+        resampling = "down" if downsample else None
+        self.conv2 = conv2d(filters, 3, spectral_norm, resampling, dtype=policy, name="conv2")
 
     def build(self, input_shape):
         """Builds the convolutions; the input's channels decide on the shortcut."""
@@ -159,7 +145,7 @@ class DiscriminatorBlock(keras.layers.Layer):
         hidden = tf.nn.relu(inputs) if self.preactivation else inputs
         hidden = self.conv2(tf.nn.relu(self.conv1(hidden)))
         if self.downsample:
-            hidden, inputs = downsample(hidden), downsample(inputs)
+            inputs = downsample(inputs)
         return hidden + (inputs if self.shortcut is None else self.shortcut(inputs))
 
     def get_config(self):

@@ -44,11 +44,41 @@ def power_iteration(matrix, u):
         The next `u`, (columns,), of length 1 (unchanged where `matrix` maps it to 0), and the
         scalar `sigma`.
     """
-    fixed = tf.stop_gradient(matrix)
-    v = _unit(tf.linalg.matvec(fixed, u))
-    next_u = _unit(tf.linalg.matvec(fixed, v, transpose_a=True))
+    v, next_u, _ = _iterate(tf.stop_gradient(matrix), u)
     sigma = tf.reduce_sum(tf.linalg.matvec(matrix, v, transpose_a=True) * next_u)
-    return tf.where(sigma > 0.0, next_u, u), sigma
+    return next_u, sigma
+
+
+@tf.custom_gradient
+def normalize(matrix, u):
+    """`matrix / sigma`, zeros for zeros, and the next `u`; `power_iteration` says how.
+
+    The same as dividing by `power_iteration`'s `sigma`, with a gradient that passes over the
+    matrix half as often.
+
+    Args:
+        matrix: float32 (rows, columns).
+        u: float32 (columns,).
+    """
+    v, next_u, sigma = _iterate(matrix, u)
+    inverse = tf.math.reciprocal_no_nan(sigma)
+    normalized = inverse * matrix
+
+    def gradient(upstream, _):
+        # d sigma / d matrix = v next_u^T (equation 9).
+        share = inverse * tf.reduce_sum(upstream * normalized)
+        through_sigma = tf.linalg.matmul((share * v)[:, None], next_u[None, :])
+        return inverse * upstream - through_sigma, None
+
+    return (normalized, next_u), gradient
+
+
+def _iterate(matrix, u):
+    """The left and the next right singular vector of length 1, and sigma."""
+    v = _unit(tf.linalg.matvec(matrix, u))
+    product = tf.linalg.matvec(matrix, v, transpose_a=True)  # sigma * next_u
+    sigma = tf.norm(product)
+    return v, tf.where(sigma > 0.0, tf.math.divide_no_nan(product, sigma), u), sigma
 
 
 def _unit(vector):
@@ -102,11 +132,11 @@ class SpectralNormalized:
         Args:
             training: whether to store the power iteration's `u`.
         """
-        matrix = self._matrix()
-        next_u, sigma = power_iteration(matrix, tf.convert_to_tensor(self.u))
+        with tf.name_scope("spectral_norm"):
+            normalized, next_u = normalize(self._matrix(), tf.convert_to_tensor(self.u))
         if training and not getattr(_local, "u_kept", False):
             self.u.assign(next_u)
-        return tf.reshape(tf.math.divide_no_nan(matrix, sigma), self.raw_kernel.shape)
+        return tf.reshape(normalized, self.raw_kernel.shape)
 
     def save_own_variables(self, store):
         """Saves all weights; Keras's convolution and dense layers would leave out `u`."""

@@ -11,6 +11,7 @@ from sagan_tf.errors import ConfigError
 from sagan_tf.keras_compat import check_same_keras
 from sagan_tf.models import inputs
 from sagan_tf.models.accumulation import accumulate
+from sagan_tf.models.adam import Adam
 from sagan_tf.models.architecture import EagerlyBuilt
 from sagan_tf.models.ema import MovingAverage, warmed_up_decay
 
@@ -314,4 +315,4 @@ def adam(
     epsilon=DEFAULTS.adam_epsilon,
 ):
     """The paper's optimizer: Adam without momentum."""
-    return keras.optimizers.Adam(learning_rate, beta_1, beta_2, epsilon)
+    return Adam(learning_rate, beta_1, beta_2, epsilon)

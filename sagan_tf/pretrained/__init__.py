@@ -23,7 +23,7 @@ from sagan_tf.models import recipe
 from sagan_tf.serving import origin
 
 BUNDLED = os.path.join(os.path.dirname(__file__), "bundled")
-LARGEST_FILE = 4 * 2**20  # bytes of weights in a package that everyone downloads
+LARGEST_FILE = 4_000_000  # bytes of weights in a package that everyone downloads
 _LARGEST_DIFFERENCE = 4  # gray levels of 255 that rounding the weights may move a pixel
 
 

@@ -19,6 +19,7 @@ RUN_PANELS = (
     ("attention gate", ("gamma/",)),
     ("sample diversity", ("sample_diversity",)),
     ("images a second", ("images_per_second",)),
+    ("FID", ("FID",)),
 )
 
 
@@ -43,23 +44,26 @@ def score_figure(series, title):
     return _png(drawing)
 
 
-def run_figure(metrics_path):
+def run_figure(metrics_path, scores=()):
     """A PNG file with all curves of a run.
 
     Args:
         metrics_path: the run's `metrics.jsonl`.
+        scores: the run's records, from `evaluation.records.read`; FID is drawn, one line for each
+            title, since scores of different settings do not compare.
 
     Returns:
         bytes.
     """
     lines = [json.loads(line) for line in files.read_text(metrics_path).splitlines()]
+    lines += [{"step": score["step"], score["title"]: score["value"]} for score in scores]
     panels = [(title, _matching(lines, names)) for title, names in RUN_PANELS]
     panels = [panel for panel in panels if panel[1]]
     drawing, axes = _figure(math.ceil(len(panels) / 2), 2)
     for axis, (title, names) in zip(axes, panels):
         for name in names:
-            points = [(line["step"], line[name]) for line in lines if name in line]
-            axis.plot(*zip(*points), label=name, lw=1.2)
+            points = sorted({line["step"]: line[name] for line in lines if name in line}.items())
+            axis.plot(*zip(*points), label=name, lw=1.2, marker="o" if len(points) < 20 else None)
         axis.set(title=title, xlabel="step")
         axis.legend(fontsize="x-small")
     for axis in axes[len(panels) :]:

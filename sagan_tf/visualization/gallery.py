@@ -100,7 +100,8 @@ def _samples(run):
 def _curves(run):
     if not tf.io.gfile.exists(run.metrics):
         return ""
-    image = _image("curves.png", curves.run_figure(run.metrics), "curves", 'class="smooth"')
+    drawn = curves.run_figure(run.metrics, records.read(run.join(runs.RECORDS)))
+    image = _image("curves.png", drawn, "curves", 'class="smooth"')
     return f'<h2>Curves</h2>\n<figure id="curves">{image}</figure>'
 
 

@@ -1,10 +1,15 @@
 """StudioGAN's weights here: outputs as PyTorch's, and names that do not fit."""
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
+from PIL import Image
 
 import sagan_tf
 from sagan_tf.errors import UserError
+from sagan_tf.evaluation import runs
+from sagan_tf.evaluation.settings import Settings
 from sagan_tf.layers.spectral_norm import power_iteration
 from sagan_tf.models import conversion, state_dicts
 
@@ -83,16 +88,44 @@ def test_the_discriminator_scores_the_same(discriminator, images, labels):
     np.testing.assert_allclose(scored, expected, atol=1e-4 * np.abs(expected).max())
 
 
-def test_converted_networks_train_together(generator, discriminator, images, labels):
+@pytest.fixture
+def model(generator, discriminator):
+    """A `SAGAN` of both converted networks."""
     model = sagan_tf.SAGAN(
         conversion.convert_generator(arrays(generator)),
         conversion.convert_discriminator(arrays(discriminator)),
     )
     model.compile()
+    return model
+
+
+def test_converted_networks_are_fine_tuned(model, images, labels):
     before = model.generate(labels=[0, 1])
     metrics = model.train_step((images.permute(0, 2, 3, 1).numpy(), labels.numpy()))
     assert all(np.isfinite(float(value)) for value in metrics.values())
     assert not np.array_equal(model.generate(labels=[0, 1]), before)
+
+
+def test_converted_networks_are_exported_and_scored(model, generator, latents, labels, tmp_path):
+    path = sagan_tf.export(model, tmp_path / "exports")
+    serve = tf.saved_model.load(path).signatures["serving_default"]
+    with torch.no_grad():
+        expected = generator(latents, labels).permute(0, 2, 3, 1).numpy()
+    kind = serve.structured_input_signature[1]["labels"].dtype
+    served = serve(latents=tf.constant(latents.numpy()), labels=tf.cast(labels.numpy(), kind))
+    np.testing.assert_allclose(served["images"], expected, atol=1e-4)
+
+    (tmp_path / "real").mkdir()
+    for number in range(8):
+        pixels = np.random.default_rng(number).integers(0, 256, (32, 32, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "real" / f"{number}.png")
+    network = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.GlobalAveragePooling2D()])
+    network.save(tmp_path / "means.keras")
+    settings = Settings(("fid",), num_samples=20, feature_network=str(tmp_path / "means.keras"))
+    dataset = f"folder:{tmp_path / 'real'}"
+    sanity, fid = runs.score_export(path, settings, dataset=dataset)
+    assert (fid["metric"], fid["samples"], fid["resolution"]) == ("fid", 20, 32)
+    assert fid["value"] > sanity["value"] >= 0.0
 
 
 def test_without_spectral_norm_and_attention(latents, labels):

@@ -11,6 +11,7 @@ import sagan_tf
 from sagan_tf import pretrained
 from sagan_tf.errors import ConfigError, UserError
 from sagan_tf.evaluation import garments
+from sagan_tf.visualization import pictures, subjects
 
 
 @pytest.fixture(scope="module")
@@ -74,11 +75,25 @@ def test_the_command(small_run, tmp_path):
     assert "step 4; not scored" in result.stdout
 
 
+def test_the_bundled_one_takes_less_than_4_mb():
+    sizes = [path.stat().st_size for path in pathlib.Path(pretrained.BUNDLED).iterdir()]
+    assert 1_000_000 < sum(sizes) < pretrained.LARGEST_FILE == 4_000_000
+
+
 def test_the_bundled_one_draws_the_garments_asked_for():
     """A share that noise (0.1) and an untrained generator are far from; 0.91 over 10,000."""
-    model = sagan_tf.load_pretrained("fashion_mnist_32")
-    labels = np.arange(200) % 10
-    images = model.generate(labels, seed=5)
+    subject = subjects.open_subject(pretrained="fashion_mnist_32")
+    labels = np.arange(200, dtype=np.int32) % 10
+    images = subject.draw(sagan_tf.sampling.latents(5, 200, subject.latent_dim), labels)
     logits = garments.load()(tf.constant(images)).logits
     assert np.mean(np.argmax(logits, axis=1) == labels) > 0.8
     assert np.std(images.astype(float), axis=0).mean() > 40  # they differ
+    options = pictures.Options(columns=2, classes=(1, 9))
+    drawn = pictures.draw(subject, ["class_interpolation", "attention"], options)
+    assert {"class_interpolation.png", "attention.png"} < set(drawn)
+
+
+def test_it_is_loaded_by_its_public_name():
+    model = sagan_tf.load_pretrained("fashion_mnist_32")
+    assert model.class_names[9] == "Ankle boot" and int(model.step.numpy()) == 1500
+    assert model.generate([0, 9], seed=5).shape == (2, 32, 32, 1)

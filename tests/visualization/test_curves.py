@@ -1,10 +1,14 @@
 import io
 import json
+import pathlib
 
 import numpy as np
 from PIL import Image
+from tensorboard.backend.event_processing import event_accumulator
 
 from sagan_tf.visualization import curves
+
+ROOT = pathlib.Path(__file__).parents[2]
 
 
 def is_drawn(content):
@@ -28,9 +32,31 @@ def test_curves_of_a_run(tmp_path):
             "discriminator_loss": 1.0 / step,
             "generator_loss": 0.1 * step,
             "gamma/generator/attention": 0.01 * step,
+            "images_per_second": 5.0,
         }
         for step in (1, 2, 3)
     ]
     path.write_text("".join(json.dumps(line) + "\n" for line in metrics))
-    _, lines = is_drawn(curves.run_figure(str(path)))
+    picture, lines = is_drawn(curves.run_figure(str(path)))
     assert lines.sum() > 300
+    scores = [{"step": step, "title": "FID-10k (garments)", "value": 30.0} for step in (2, 1)]
+    scores += [{"step": 2, "title": "accuracy-10k (garments)", "value": 0.9}]
+    scored, more = is_drawn(curves.run_figure(str(path), scores))
+    # The fourth panel, in a row with the third: the picture is as large, with one line more.
+    assert scored.shape == picture.shape and more.sum() > lines.sum() + 100
+
+
+def test_every_logged_curve_is_drawn_and_explained(small_run):
+    """docs/training.md names all that a run logs, and the picture there shows it."""
+    text = (ROOT / "docs" / "training.md").read_text()
+    with open(f"{small_run}/metrics.jsonl") as file:
+        logged = {name for line in file for name in json.loads(line)} - {"step"}
+    assert len(logged) > 8
+    for name in logged:
+        assert f"`{name}`" in text
+        assert any(name.startswith(beginnings) for _, beginnings in curves.RUN_PANELS), name
+    events = event_accumulator.EventAccumulator(small_run)
+    events.Reload()
+    shown = {name.partition("/")[0] for name in events.Tags()["tensors"]}
+    assert shown - {name.partition("/")[0] for name in logged} == {"samples", "attention", "sigma"}
+    assert "`sigma/LAYER`" in text and "`evaluation/fid`" in text

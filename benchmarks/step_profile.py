@@ -1,0 +1,64 @@
+"""Where a training step spends its time: operations in the graph, milliseconds by kind and part."""
+
+import collections
+import glob
+import os
+
+import tensorflow as tf
+from tensorflow.tsl.profiler.protobuf import xplane_pb2
+
+_LINEAR = ("Conv2D", "Conv2DBackpropInput", "Conv2DBackpropFilter", "MatMul", "BatchMatMulV2")
+_STEPS = 3
+# Name scopes in the layers; the gradients' operations carry them too.
+_PARTS = ("spectral_norm", "batch_norm", "attention", "optimizer", "average")
+
+
+def linear_operations(graph):
+    """Multiplications and additions of a graph's convolutions and matrix products.
+
+    Power iterations' products with a vector are among them: less than a hundredth.
+    """
+    options = tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()
+    options["output"] = "none"
+    profile = tf.compat.v1.profiler.profile(graph, cmd="op", options=options)
+    found, nodes = 0, [profile]
+    while nodes:
+        node = nodes.pop()
+        if node.name in _LINEAR:
+            found += node.total_float_ops - sum(c.total_float_ops for c in node.children)
+        nodes.extend(node.children)
+    return found
+
+
+def write(run_step, directory):
+    """Writes a TensorBoard profile of some steps, and prints the most expensive operations."""
+    tf.profiler.experimental.start(directory)
+    for _ in range(_STEPS):
+        run_step()
+    tf.profiler.experimental.stop()
+    newest = max(glob.glob(f"{directory}/**/*.xplane.pb", recursive=True), key=os.path.getmtime)
+    with open(newest, "rb") as file:
+        space = xplane_pb2.XSpace.FromString(file.read())
+    kinds, parts, count = collections.Counter(), collections.Counter(), collections.Counter()
+    for name, milliseconds in _operations(space):
+        path, kind = name.rsplit(":", 1)
+        kinds[kind] += milliseconds / _STEPS
+        count[kind] += 1 / _STEPS
+        parts[next((p for p in _PARTS if f"{p}" in path), "the rest")] += milliseconds / _STEPS
+    total = sum(kinds.values())
+    print(f"{'operation':32}{'ms a step':>12}{'share':>8}{'calls':>8}")
+    for kind, milliseconds in kinds.most_common(10):
+        print(f"{kind:32}{milliseconds:12.1f}{milliseconds / total:8.1%}{count[kind]:8.0f}")
+    print(f"{'part':32}{'ms a step':>12}{'share':>8}")
+    for part, milliseconds in parts.most_common():
+        print(f"{part:32}{milliseconds:12.1f}{milliseconds / total:8.1%}")
+
+
+def _operations(space):
+    """(name:kind, milliseconds) of each operation that an executor ran."""
+    for plane in space.planes:
+        for line in plane.lines:
+            for event in line.events:
+                name = plane.event_metadata[event.metadata_id].name
+                if ":" in name and "::" not in name:
+                    yield name, event.duration_ps / 1e9
