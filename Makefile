@@ -8,6 +8,9 @@ PYTHON_TF215 ?= $(shell for p in $(PYTHON) python3.11 python3.10 python3.9; do \
 	echo $$p && break; done)
 VENV_TF215 := .venv-tf215
 VENV_LATEST := .venv-latest
+# Test files run side by side in so many processes, of up to 5 GB each.
+JOBS ?= 2
+PYTEST := python -m pytest -n $(JOBS) --dist loadfile
 INSTALL := python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: demo test test-tf215 test-latest lint format clean
@@ -21,12 +24,12 @@ demo: $(VENV)/.installed
 	@echo "All flags:       $(BIN)/python train/main.py --help"
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest
+	$(BIN)/$(PYTEST)
 
 # The same tests on the older stack; there against TF-GAN and TensorFlow Addons too, and with what
 # crosses from one stack to the other.
 test-tf215: $(VENV_TF215)/.installed $(VENV)/.installed
-	SAGAN_TF_OTHER_PYTHON=$(CURDIR)/$(BIN)/python $(VENV_TF215)/bin/python -m pytest
+	SAGAN_TF_OTHER_PYTHON=$(CURDIR)/$(BIN)/python $(VENV_TF215)/bin/$(PYTEST)
 
 # The same tests on the newest release of everything, whatever the pins say.
 test-latest: requirements.txt requirements-test.txt
@@ -36,7 +39,7 @@ test-latest: requirements.txt requirements-test.txt
 	sed -n 's/^\([a-z_-]*\)==.*/\1/p' requirements.txt | sort -u > $(VENV_LATEST)/requirements.txt
 	$(VENV_LATEST)/bin/$(INSTALL) -r $(VENV_LATEST)/requirements.txt -r requirements-test.txt
 	$(VENV_LATEST)/bin/python -m pip list | grep -i -E "^(tensorflow|keras|numpy) "
-	$(VENV_LATEST)/bin/python -m pytest
+	$(VENV_LATEST)/bin/$(PYTEST)
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

@@ -76,21 +76,6 @@ def check_results(suite, out, images_a_step):
         assert (np.abs(pixels - color).max(axis=-1) < 3).sum() > 20, f"line {index} is not drawn"
 
 
-def test_a_suite_of_processes_runs_and_compares(few_garments, tmp_path):
-    out = tmp_path / "out"
-    result = subprocess.run(
-        [sys.executable, SCRIPT, *flags_of("comparison", few_garments, out)],
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-        env={**os.environ, "SAGAN_TF_CACHE": str(tmp_path / "cache")},
-    )
-    assert result.returncode == 0, result.stderr
-    check_results("comparison", out, {"sngan_projection_128": 2 * 5, "sagan_feat64": 2})
-    assert "| 18.65 | 52.52 |" in (out / "comparison.md").read_text()
-
-
 @contextlib.contextmanager
 def flags_of_their_own():
     """Puts the flags of other scripts aside: each of ours defines its own, some of one name."""
@@ -121,16 +106,6 @@ def run_here(command):
     return 0
 
 
-@pytest.fixture
-def one_process(monkeypatch, tmp_path):
-    """All commands of a suite run here and, with 2 steps each, without tracing their graphs."""
-    monkeypatch.setattr(suites, "_call", run_here)
-    monkeypatch.setenv("SAGAN_TF_CACHE", str(tmp_path / "cache"))
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
 SLOTS = {  # what each arm has in its attention slot: 64 and 32 of 128 are 16 and 8 of 32 pixels
     "sagan_no_attention": (None, "self_attention"),
     "sagan_feat32": (8, "self_attention"),
@@ -145,28 +120,58 @@ STABILIZATION = {  # spectral norm in G, and the learning rate of D by that of G
 }
 
 
-def test_the_other_suites_run_and_share_an_arm(few_garments, tmp_path, one_process, capfd):
-    out = tmp_path / "out"
-    for suite, arms in (("attention", SLOTS), ("stabilization", STABILIZATION)):
-        run_here([sys.executable, SCRIPT, *flags_of(suite, few_garments, out)])
-        check_results(suite, out, dict.fromkeys(arms, 2))
-    assert "[3/3] sagan_no_attention, seed 0: done before" in capfd.readouterr().err
+@pytest.fixture(scope="module")
+def out(few_garments, tmp_path_factory):
+    """The results of two suites whose commands ran here and, with 2 steps each, without tracing."""
+    out = tmp_path_factory.mktemp("experiments")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(suites, "_call", run_here)
+        patch.setenv("SAGAN_TF_CACHE", str(out / "cache"))
+        tf.config.run_functions_eagerly(True)
+        try:
+            for suite in ("attention", "stabilization"):
+                run_here([sys.executable, SCRIPT, *flags_of(suite, few_garments, out)])
+        finally:
+            tf.config.run_functions_eagerly(False)
+    return out
 
-    configs = {arm: run_directory.load(run_of(arm, out)).config for arm in SLOTS | STABILIZATION}
+
+def test_the_attention_suite_runs(out):
+    check_results("attention", out, dict.fromkeys(SLOTS, 2))
     for arm, slot in SLOTS.items():
-        assert (configs[arm].attention_resolution, configs[arm].attention_block) == slot
+        config = run_directory.load(run_of(arm, out)).config
+        assert (config.attention_resolution, config.attention_block) == slot
         logged = (run_of(arm, out) / "metrics.jsonl").read_text()
         assert ("gamma/generator/attention" in logged) == arm.startswith("sagan_feat")
+
+
+def test_the_stabilization_suite_runs(out):
+    check_results("stabilization", out, dict.fromkeys(STABILIZATION, 2))
     for arm, (norm_in_generator, ratio) in STABILIZATION.items():
-        config = configs[arm]
+        config = run_directory.load(run_of(arm, out)).config
         assert config.generator_spectral_norm == norm_in_generator
         rates = config.discriminator_learning_rate, config.generator_learning_rate
         assert rates[0] == pytest.approx(ratio * rates[1])
-    assert "| sagan_feat32 | 1 |" in (out / "attention.md").read_text()
 
 
 def run_of(arm, out):
     return out / "runs" / arm / "seed_0"
+
+
+def test_the_comparison_suite_runs_in_processes_and_takes_over_an_arm(few_garments, out):
+    result = subprocess.run(
+        [sys.executable, SCRIPT, *flags_of("comparison", few_garments, out)],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+        env={**os.environ, "SAGAN_TF_CACHE": str(out / "cache")},
+    )
+    assert result.returncode == 0, result.stderr
+    assert "[1/2] sngan_projection_128, seed 0: evaluate.py" in result.stderr
+    assert "[2/2] sagan_feat64, seed 0: done before" in result.stderr
+    check_results("comparison", out, {"sngan_projection_128": 2 * 5, "sagan_feat64": 2})
+    assert "| 18.65 | 52.52 |" in (out / "comparison.md").read_text()
 
 
 MISTAKES = {

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from sagan_tf import layers
-from sagan_tf.layers.spectral_norm import power_iteration
+from sagan_tf.layers.spectral_norm import normalize, power_iteration
 
 SPECTRAL = {
     "conv": (lambda: layers.SpectralConv2D(6, 3), np.ones((1, 8, 8, 4), np.float32)),
@@ -92,6 +92,23 @@ def test_zero_kernel_gives_zeros_and_recovers():
     assert np.all(np.isfinite(tape.gradient(outputs, layer.kernel)))
     layer.kernel.assign(np.eye(9, 5))
     assert np.all(np.isfinite(layer.u)) and layer.sigma() > 0.5
+
+
+def test_the_short_form_equals_dividing_by_sigma():
+    """Values, the next `u`, and the gradient through sigma."""
+    random = np.random.default_rng(0)
+    matrix, weights = (tf.constant(random.standard_normal((7, 5)), tf.float32) for _ in range(2))
+    u = tf.constant(random.standard_normal(5), tf.float32)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(matrix)
+        short, short_u = normalize(matrix, u)
+        plain_u, sigma = power_iteration(matrix, u)
+        plain = matrix / sigma
+        losses = [tf.reduce_sum(kernel * weights) for kernel in (short, plain)]
+    np.testing.assert_allclose(short, plain, rtol=1e-5)
+    np.testing.assert_allclose(short_u, plain_u, rtol=1e-5)
+    one, other = (tape.gradient(loss, matrix) for loss in losses)
+    np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
 
 
 def test_power_iteration_ignores_the_length_of_u():

@@ -57,6 +57,6 @@ def test_every_logged_curve_is_drawn_and_explained(small_run):
         assert any(name.startswith(beginnings) for _, beginnings in curves.RUN_PANELS), name
     events = event_accumulator.EventAccumulator(small_run)
     events.Reload()
-    shown = {name.partition("/")[0] for name in events.Tags()["tensors"]}
-    assert shown - {name.partition("/")[0] for name in logged} == {"samples", "attention", "sigma"}
+    others = {name.partition("/")[0] for name in {*events.Tags()["tensors"]} - logged}
+    assert others == {"samples", "attention", "sigma", "gamma", "_hparams_"}  # no other curves
     assert "`sigma/LAYER`" in text and "`evaluation/fid`" in text
