@@ -5,11 +5,10 @@ preset, with a docstring that says where it comes from, how to run it and what t
 `train/experiment.py` runs the arms of a whole experiment and compares them, full or small.
 
 None of the ImageNet presets has been trained here ("not measured"): their scores are the paper's
-alone, the best in its million steps. Quoted are those that could be checked against its text;
-tables 1 and 2 have the others. Costs count convolutions: 39 EFLOP are a million updates of D and
-G, 39 TFLOP each, on 256 images; attention and residual blocks change that by a few percent. The
-paper scores the generator as trained; here the averaged one is scored (`ema_decay=0` is the
-paper's way).
+alone, those in its text (50,000 images each). Costs count convolutions: 39 EFLOP are a million
+updates of D and G, 39 TFLOP each, on 256 images; attention and residual blocks change that by a
+few percent. The paper speaks of no averaged generator; here it is the one that is scored
+(`ema_decay=0` scores the raw one).
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ def fashion_mnist_32():
 
 
 def cifar10_32():
-    """CIFAR-10 at 32x32: constant widths as SNGAN's CIFAR networks (arXiv:1802.05957, table 4).
+    """CIFAR-10 at 32x32: constant widths, as in SNGAN's CIFAR networks (arXiv:1802.05957).
 
     `python train/main.py --preset=cifar10_32`. Not measured.
     """
@@ -85,18 +84,19 @@ def celeb_a_64():
 def imagenet_128():
     """The paper's model as its released code has it: ImageNet at 128x128, attention at 32x32.
 
-    `python train/main.py --preset=imagenet_128`. Paper: FID 18.28 (table 1, "feat32"). Cost:
-    39 EFLOP. Not measured.
+    `python train/main.py --preset=imagenet_128`. Paper: FID 18.28 (section 5.2, "feat32").
+    Cost: 39 EFLOP. Not measured.
     """
     return ExperimentConfig(preset="imagenet_128")
 
 
 def sngan_projection_128():
-    """SNGAN with projection (Miyato & Koyama, arXiv:1802.05637): the paper's table 2, its rival.
+    """Section 5.3's rival: SNGAN with projection (Miyato & Koyama, arXiv:1802.05637).
 
     Spectral norm in D only, no attention, five D updates on 64 images for each G update, equal
-    learning rates. Theirs decay linearly at the end, which is left out here. Its authors give
-    IS 29.7 after 450,000 steps and 36.8, which the paper compares with, after 850,000.
+    learning rates. Left out of its authors' settings: the linear decay of the rates at the end,
+    and twice as many generated images in the G update. They give IS 29.7 after 450,000 steps and
+    36.8, which the paper compares with, after 850,000.
     `python train/main.py --preset=sngan_projection_128`. Paper: IS 36.8, FID 27.62. Cost: 0.8
     times the images of `imagenet_128` through D, 0.6 times through G. Not measured.
     """
@@ -116,8 +116,8 @@ def sngan_projection_128():
 def sagan_no_attention():
     """Section 5.1's "SN on G/D+TTUR", and section 5.2's (table 1) model without attention.
 
-    `python train/main.py --preset=sagan_no_attention`. Paper: FID 22.96. Cost: 39 EFLOP. Not
-    measured.
+    `python train/main.py --preset=sagan_no_attention`. Paper: FID 22.96 (table 1, as others quote
+    it). Cost: 39 EFLOP. Not measured.
     """
     return imagenet_128().replace(preset="sagan_no_attention", attention_resolution=None)
 
@@ -156,7 +156,8 @@ def sagan_feat8():
 def sagan_feat16():
     """Section 5.2, table 1: self-attention on 16x16 feature maps.
 
-    `python train/main.py --preset=sagan_feat16`. Paper: see there. Cost: 39 EFLOP. Not measured.
+    `python train/main.py --preset=sagan_feat16`. Paper: no score in its text; worse than 32x32
+    and 64x64. Cost: 39 EFLOP. Not measured.
     """
     return imagenet_128().replace(preset="sagan_feat16", attention_resolution=16)
 
@@ -170,10 +171,10 @@ def sagan_feat32():
 
 
 def sagan_feat64():
-    """Section 5.2, table 1: self-attention on 64x64 feature maps; also table 2's SAGAN.
+    """Section 5.2, table 1: self-attention on 64x64 feature maps; section 5.3's SAGAN.
 
-    `python train/main.py --preset=sagan_feat64`. Paper: IS 52.52, FID 18.65. Cost: 39 EFLOP. Not
-    measured.
+    `python train/main.py --preset=sagan_feat64`. Paper: IS 52.52, FID 18.65: its abstract's, which
+    do not say the size; 32x32 has another FID. Cost: 39 EFLOP. Not measured.
     """
     return imagenet_128().replace(preset="sagan_feat64", attention_resolution=64)
 
@@ -189,7 +190,8 @@ def residual_feat8():
 def residual_feat16():
     """Section 5.2, table 1: a residual block of attention's size on 16x16 feature maps.
 
-    `python train/main.py --preset=residual_feat16`. Paper: see there. Cost: 39 EFLOP. Not measured.
+    `python train/main.py --preset=residual_feat16`. Paper: no score in its text; worse than
+    self-attention. Cost: 39 EFLOP. Not measured.
     """
     return sagan_feat16().replace(preset="residual_feat16", attention_block="residual")
 
@@ -205,7 +207,8 @@ def residual_feat32():
 def residual_feat64():
     """Section 5.2, table 1: a residual block of attention's size on 64x64 feature maps.
 
-    `python train/main.py --preset=residual_feat64`. Paper: see there. Cost: 39 EFLOP. Not measured.
+    `python train/main.py --preset=residual_feat64`. Paper: no score in its text; worse than
+    self-attention. Cost: 39 EFLOP. Not measured.
     """
     return sagan_feat64().replace(preset="residual_feat64", attention_block="residual")
 

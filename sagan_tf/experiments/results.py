@@ -11,8 +11,7 @@ import typing
 from sagan_tf import files
 from sagan_tf.visualization import curves
 
-# The paper's best scores in a million steps on ImageNet at 128x128, as far as its text, or those
-# who quote it, confirm them; its tables 1 and 2 have the others.
+# The paper's scores on ImageNet at 128x128, as far as its text, or those who quote it, have them.
 PAPER = {
     "sngan_projection_128": {"is": 36.8, "fid": 27.62},
     "sagan_no_attention": {"fid": 22.96},
@@ -109,7 +108,7 @@ def to_markdown(rows, suite, scale, failures):
     text += (
         f"\nMean ± standard deviation over seeds. {samples:,} images a score, {network} features"
         f"{'' if rows[0].comparable == 'yes' else ': not comparable with the paper'}. "
-        "The paper's are the best in a million steps on ImageNet at 128x128.\n"
+        "The paper's are of ImageNet at 128x128.\n"
     )
     return text + "".join(f"\n{path}: {reason}.\n" for path, reason in failures.items())
 

@@ -1,4 +1,4 @@
-"""Where the network looked: attention maps drawn over the image (SAGAN figure 5)."""
+"""Where the network looked: attention maps drawn over the image (SAGAN figures 1 and 5)."""
 
 from __future__ import annotations
 

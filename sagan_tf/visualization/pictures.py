@@ -245,7 +245,7 @@ def _neighbours(subject, scene):
 
 
 def _attention(subject, scene):
-    """Where the generator looks from some query points (SAGAN figure 5)."""
+    """Where the generator looks from some query points (SAGAN figures 1 and 5)."""
     labels = np.array(scene.classes, np.int32)
     drawn = subject.attention(scene.latents(len(labels)), labels, scene.options.points)
     sheet = overlays.attention_sheet(*drawn, scene.captions())

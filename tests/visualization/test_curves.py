@@ -57,6 +57,11 @@ def test_every_logged_curve_is_drawn_and_explained(small_run):
         assert any(name.startswith(beginnings) for _, beginnings in curves.RUN_PANELS), name
     events = event_accumulator.EventAccumulator(small_run)
     events.Reload()
-    others = {name.partition("/")[0] for name in {*events.Tags()["tensors"]} - logged}
+    tags = {*events.Tags()["tensors"]}
+    others = {name.partition("/")[0] for name in tags - logged}
     assert others == {"samples", "attention", "sigma", "gamma", "_hparams_"}  # no other curves
+    kinds = {name: events.SummaryMetadata(name).plugin_data.plugin_name for name in tags}
+    assert kinds["samples"] == kinds["attention"] == "images"
+    for name in ("sigma/generator", "sigma/discriminator", "gamma/generator/batch_norm"):
+        assert kinds[name] == "histograms"
     assert "`sigma/LAYER`" in text and "`evaluation/fid`" in text
