@@ -37,6 +37,13 @@ def test_draws_everything_of_a_run_and_a_gallery(small_run, tmp_path):
     assert (out / "index.html").read_text().count("<img") >= 9
 
 
+def test_draws_from_the_weights_that_come_with_the_package(tmp_path):
+    flags = ["--pretrained=fashion_mnist_32", "--pictures=classes", "--columns=2"]
+    result = run(*flags, f"--out={tmp_path}")
+    assert (result.returncode, result.stdout) == (0, f"{tmp_path / 'classes.png'}\n"), result.stderr
+    assert (tmp_path / "classes.png").stat().st_size > 10_000
+
+
 MISTAKES = {
     (): "source=None is not allowed; source must be one of --run_dir",
     ("--run_dir=/none",): "run_dir=/none is not a run",
