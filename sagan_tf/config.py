@@ -113,6 +113,11 @@ class ExperimentConfig:
     accumulation_steps: int = fields.count(
         1, "micro-batches that each update adds up, one after the other"
     )
+    remat: bool = fields.flag(
+        False,
+        "compute activations again for gradients instead of keeping them: less memory, same numbers",
+        resumable=True,
+    )
     train_steps: int = fields.count(1_000_000, "G updates in the whole run", resumable=True)
     precision: str = fields.choice("float32", "Keras dtype policy", PRECISIONS)
     seed: int = fields.count_or_zero(0, "all randomness follows from it")

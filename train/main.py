@@ -9,7 +9,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # hides TensorFlow's notes, 
 from absl import flags
 
 from sagan_tf import command_line
-from sagan_tf.training import cluster, summary
+from sagan_tf.data import inspect, sources
+from sagan_tf.training import cluster, loop, summary
 from sagan_tf.training import strategy as strategies
 
 command_line.define_config_flags()
@@ -34,13 +35,9 @@ def main():
         print(summary.describe(config))
         return
     if FLAGS.check_data:
-        from sagan_tf.data import inspect, sources
-
         print(inspect.check(sources.open_source(config, FLAGS.data_dir), config, run_dir))
         return
     strategy = strategies.make(FLAGS.strategy, FLAGS.tpu, FLAGS.cluster)
-    from sagan_tf.training import loop
-
     loop.train(config, run_dir, FLAGS.data_dir, strategy)
     print(f"Pictures: {os.path.join(run_dir, 'samples')}")
 

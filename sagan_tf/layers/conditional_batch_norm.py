@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from sagan_tf.config import DEFAULTS
 from sagan_tf.keras_compat import NO_AUTOCAST
+from sagan_tf.layers import recomputation
 
 
 @keras.saving.register_keras_serializable(package="sagan_tf")
@@ -67,7 +68,8 @@ class ConditionalBatchNormalization(keras.layers.Layer):
             if not (training and self.normalization.trainable):
                 return _affine(inputs, *self._inference_moments(), scale, offset, self.epsilon)[0]
             outputs, mean, variance = normalize(inputs, scale, offset, self.epsilon)
-        self._move(mean, variance)
+        if not recomputation.is_repeated():
+            self._move(mean, variance)
         return outputs
 
     def _inference_moments(self):

@@ -2,21 +2,11 @@
 
 import keras
 
-from sagan_tf.layers import resampling as resampled
+from sagan_tf.layers.resampling import Conv3x3, SpectralConv3x3
 from sagan_tf.layers.spectral_norm import SpectralConv2D, SpectralDense, SpectralEmbedding
 
 # Xavier's uniform initialization for every kernel, as in the released code.
 _INITIALIZER = "glorot_uniform"
-
-
-_CONVOLUTIONS = {
-    (False, None): keras.layers.Conv2D,
-    (True, None): SpectralConv2D,
-    (False, "up"): resampled.UpsampledConv2D,
-    (True, "up"): resampled.SpectralUpsampledConv2D,
-    (False, "down"): resampled.DownsampledConv2D,
-    (True, "down"): resampled.SpectralDownsampledConv2D,
-}
 
 
 def conv2d(filters, kernel_size, spectral_norm, resampling=None, **kwargs):
@@ -25,8 +15,11 @@ def conv2d(filters, kernel_size, spectral_norm, resampling=None, **kwargs):
     `resampling="up"` is one of the upsampled input, `"down"` one whose output is downsampled; both
     are for 3x3 kernels.
     """
-    layer = _CONVOLUTIONS[spectral_norm, resampling]
-    return layer(filters, kernel_size, padding="same", kernel_initializer=_INITIALIZER, **kwargs)
+    kwargs["kernel_initializer"] = _INITIALIZER
+    if kernel_size == 3:
+        return (SpectralConv3x3 if spectral_norm else Conv3x3)(filters, resampling, **kwargs)
+    layer = SpectralConv2D if spectral_norm else keras.layers.Conv2D
+    return layer(filters, kernel_size, padding="same", **kwargs)
 
 
 def dense(units, spectral_norm, **kwargs):

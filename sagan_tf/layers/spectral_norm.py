@@ -12,6 +12,7 @@ import keras
 import tensorflow as tf
 
 from sagan_tf.keras_compat import NO_AUTOCAST
+from sagan_tf.layers import recomputation
 
 _KERNEL_NAMES = ("kernel", "embeddings")
 _local = threading.local()  # a thread for each replica traces the training step
@@ -133,8 +134,9 @@ class SpectralNormalized:
             training: whether to store the power iteration's `u`.
         """
         with tf.name_scope("spectral_norm"):
-            normalized, next_u = normalize(self._matrix(), tf.convert_to_tensor(self.u))
-        if training and not getattr(_local, "u_kept", False):
+            normalized, next_u = normalize(self._matrix(), recomputation.value_of(self.u))
+        kept = getattr(_local, "u_kept", False) or recomputation.is_repeated()
+        if training and not kept:
             self.u.assign(next_u)
         return tf.reshape(normalized, self.raw_kernel.shape)
 

@@ -6,6 +6,7 @@ import keras
 
 from sagan_tf import config, keras_compat
 from sagan_tf.errors import ConfigError
+from sagan_tf.layers.recomputation import recomputed
 from sagan_tf.layers.residual_blocks import DiscriminatorBlock
 from sagan_tf.layers.self_attention import SelfAttention2D
 
@@ -56,7 +57,7 @@ class Network(EagerlyBuilt):
 
     Args:
         resolution, num_classes, base_channels, channels, attention_resolution, attention_block,
-        attention_pool_size, spectral_norm: as for `Generator` and `Discriminator`.
+        attention_pool_size, spectral_norm, remat: as for `Generator` and `Discriminator`.
         channel_multipliers: as for them.
         derive_multipliers: the function from the resolution to the default multipliers.
         **kwargs: those of `keras.Model`.
@@ -77,6 +78,7 @@ class Network(EagerlyBuilt):
         spectral_norm,
         channel_multipliers,
         derive_multipliers,
+        remat,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -88,6 +90,7 @@ class Network(EagerlyBuilt):
             "attention_block": attention_block,
             "attention_pool_size": attention_pool_size,
             "attention_resolution": attention_resolution,
+            "remat": remat,
         }
         for name, value in self._arguments.items():
             config.check_field(name, value)
@@ -109,6 +112,14 @@ class Network(EagerlyBuilt):
         if self.attention is None and output_shape[1] == self.attention_resolution:
             self.attention = self._attention_slot(output_shape[-1])
             self.attention.build(output_shape)
+
+    def _run(self, block, hidden, *labels, training, remat):
+        """What a block makes of `hidden`; with `remat`, keeping `hidden` alone for gradients."""
+
+        def run(hidden):
+            return block(hidden, *labels, training=training)
+
+        return recomputed(run)(hidden) if remat else run(hidden)
 
     def _attention_slot(self, filters):
         """Self-attention, or a residual block of the same size.

@@ -46,6 +46,7 @@ def networks(config):
         "channels": config.channels,
         "attention_block": config.attention_block,
         "attention_pool_size": config.attention_pool_size,
+        "remat": config.remat,
         "dtype": config.precision,
     }
     generator = Generator(
