@@ -191,7 +191,7 @@ def cluster_rate(experiment, run_dir, groups):
 
 
 def count(experiment):
-    """What a step computes, sends and keeps, from the graph."""
+    """What a step computes, sends and holds, from the graph."""
     model = recipe.build(experiment)
     generator, discriminator = map(count_parameters, (model.generator, model.discriminator))
     batch_size = 8
@@ -206,7 +206,7 @@ def count(experiment):
     for resolution in config.attention_resolutions(experiment.resolution):
         other = recipe.build(experiment.replace(attention_resolution=resolution))
         kept = summary.activation_bytes(other, batch_size) / batch_size
-        print(f"attention at {resolution}: {kept / 2**20:.1f} MiB kept for backward an image")
+        print(f"attention at {resolution}: {kept / 2**20:.1f} MiB of activations an image")
 
 
 def constant_batch(experiment):

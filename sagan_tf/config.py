@@ -115,7 +115,7 @@ class ExperimentConfig:
     )
     remat: bool = fields.flag(
         False,
-        "compute activations again for gradients instead of keeping them: less memory, same numbers",
+        "compute activations again for gradients, not keep them: less memory, more time",
         resumable=True,
     )
     train_steps: int = fields.count(1_000_000, "G updates in the whole run", resumable=True)

@@ -105,9 +105,7 @@ class Discriminator(architecture.Network):
         for block in self.blocks:
             hidden = self._run(block, hidden, training=training, remat=self.remat)
             if self._attends_after(block, hidden):
-                hidden = self._run(
-                    self.attention, hidden, training=training, remat=self.remat
-                )
+                hidden = self._run(self.attention, hidden, training=training, remat=self.remat)
         features = tf.reduce_sum(tf.nn.relu(hidden), axis=(1, 2))  # (b, c)
         logits = tf.cast(self.dense(features)[:, 0], tf.float32)
         if self.embedding is not None:

@@ -136,7 +136,7 @@ class SAGAN(EagerlyBuilt):
             raise ConfigError(
                 "discriminator_optimizer", "the generator's", "an optimizer of its own"
             )
-        self._losses = losses.get(loss)
+        self._adversarial = losses.get(loss)
         self.loss_name = loss
         super().compile(optimizer=generator_optimizer, jit_compile=jit_compile, **kwargs)
         self.generator_optimizer = generator_optimizer
@@ -153,13 +153,16 @@ class SAGAN(EagerlyBuilt):
             factors = f"d_steps={self.d_steps} times accumulation_steps={self.accumulation_steps}"
             raise ConfigError("batch_size", batch_size, f"a multiple of {factors}")
         seed = sampling.fold_in(sampling.root_seed(self.seed), self.step)
-        part_size = batch_size // self.d_steps
+        part_size, done = batch_size // self.d_steps, []
+        # Each update waits for the one before: else TensorFlow would run passes of G that need
+        # nothing of D's update beside it, and hold the activations of both.
         for i in range(self.d_steps):
             part = slice(i * part_size, (i + 1) * part_size)
-            self._update_discriminator(
-                images[part], labels[part], part_size, sampling.fold_in(seed, i)
-            )
-        self._update_generator(part_size, sampling.fold_in(seed, _GENERATOR_STREAM))
+            part_seed = sampling.fold_in(seed, i)
+            with tf.control_dependencies(done):
+                done = self._update_discriminator(images[part], labels[part], part_size, part_seed)
+        with tf.control_dependencies(done):
+            self._update_generator(part_size, sampling.fold_in(seed, _GENERATOR_STREAM))
         self._ema.update(warmed_up_decay(self.ema_decay, self.step))
         self.step.assign_add(1)
         return self.get_metrics_result()
@@ -177,7 +180,7 @@ class SAGAN(EagerlyBuilt):
                 # Real and fake in one call, so that u moves once and both see the same kernels.
                 logits = self.discriminator(images, labels, training=True)
                 real_logits, fake_logits = logits[:size], logits[size:]
-                loss = self._share(self._losses.discriminator(real_logits, fake_logits))
+                loss = self._share(self._adversarial.discriminator(real_logits, fake_logits))
             self._means["real_logits"].update_state(real_logits)
             self._means["fake_logits"].update_state(fake_logits)
             return loss, tape.gradient(loss, variables)
@@ -186,6 +189,7 @@ class SAGAN(EagerlyBuilt):
         loss, gradients = accumulate(gradients_of, batch, self.accumulation_steps)
         self.discriminator_optimizer.apply_gradients(zip(gradients, variables))
         self._report("discriminator", loss, gradients)
+        return gradients
 
     def _update_generator(self, batch_size, seed):
         variables = self.generator.trainable_variables
@@ -195,7 +199,7 @@ class SAGAN(EagerlyBuilt):
                 images = self.generator(latents, labels, training=True)
                 # D is only a judge here: training=False leaves its u where D's update put it.
                 logits = self.discriminator(images, labels, training=False)
-                loss = self._share(self._losses.generator(logits))
+                loss = self._share(self._adversarial.generator(logits))
             return loss, tape.gradient(loss, variables)
 
         batch = self._draw(batch_size, seed)

@@ -10,17 +10,15 @@ from sagan_tf.models.architecture import count_parameters
 _FLOAT_BYTES = 4
 # Copies of the weights: G's as trained, averaged, gradient, and Adam's two moments; D has no EMA.
 _GENERATOR_COPIES, _DISCRIMINATOR_COPIES = 5, 4
-# Results that the backward pass needs again; views of the same memory are left out.
-_KEPT = frozenset(
-    ("Conv2D", "Relu", "AddV2", "Mul", "MatMul", "BatchMatMulV2", "Softmax", "MaxPool", "Tile")
-)
+# Operations whose result is their input's memory.
+_VIEWS = frozenset(("Reshape", "Identity", "IdentityN", "Squeeze", "ExpandDims"))
 
 
 def describe(config):
     """A text for people: the resolved configuration, parameter counts, memory.
 
-    Memory is an estimate for one device: weights with optimizer state exactly, plus what the
-    backward pass of one D update (the larger one) keeps, counted from the traced graph.
+    Memory is an estimate for one device: weights with optimizer state exactly, plus the most
+    that an update holds of activations, counted in its traced graph.
     """
     model = recipe.build(config)
     generator = count_parameters(model.generator)
@@ -40,17 +38,66 @@ def describe(config):
 
 
 def activation_bytes(model, batch_size):
-    """Bytes that a D update on `batch_size` real and as many fake images keeps for backward."""
-    discriminator = model.discriminator
+    """Most bytes of activations alive at once in an update of D or G on `batch_size` images.
+
+    Counted in the order in which the graph's operations were made, without the scratch memory of
+    convolutions.
+    """
+    generator, discriminator = model.generator, model.discriminator
     size = (discriminator.resolution, discriminator.resolution, discriminator.channels)
-    images = tf.TensorSpec((2 * batch_size, *size), tf.float32)
-    labels = tf.TensorSpec((2 * batch_size,), tf.int32)
-    forward = tf.function(lambda x, y: discriminator(x, y, training=True))
-    graph = forward.get_concrete_function(images, labels).graph
-    kept = [op.outputs[0] for op in graph.get_operations() if op.type in _KEPT]
-    # Those with the batch in front; others are weights on their way to a convolution.
-    batched = [x for x in kept if x.shape.rank and x.shape[0] == 2 * batch_size]
-    return sum(x.shape.num_elements() * x.dtype.size for x in batched)
+
+    def discriminate(images, labels):  # of real and fake images in one call
+        with tf.GradientTape() as tape:
+            logits = discriminator(images, labels, training=True)
+        return tape.gradient(logits, discriminator.trainable_variables)
+
+    def generate(latents, labels):
+        with tf.GradientTape() as tape:
+            logits = discriminator(generator(latents, labels, training=True), labels)
+        return tape.gradient(logits, generator.trainable_variables)
+
+    def peak(update, count, shape):
+        inputs = tf.TensorSpec((count, *shape), tf.float32), tf.TensorSpec((count,), tf.int32)
+        graph = tf.function(update).get_concrete_function(*inputs).graph
+        return _peak(_needed(graph), count)
+
+    return max(
+        peak(discriminate, 2 * batch_size, size),
+        peak(generate, batch_size, (generator.latent_dim,)),
+    )
+
+
+def _needed(graph):
+    """The operations that a graph's outputs depend on, in the order in which they were made."""
+    needed, waiting = set(), [tensor.op for tensor in graph.outputs]
+    while waiting:
+        op = waiting.pop()
+        if op.name not in needed:
+            needed.add(op.name)
+            waiting += [tensor.op for tensor in op.inputs]
+    return [op for op in graph.get_operations() if op.name in needed]
+
+
+def _peak(operations, batch_size):
+    """Most bytes held at once by tensors with the batch in front; others are weights."""
+    last_use = {
+        _owner(tensor).name: number for number, op in enumerate(operations) for tensor in op.inputs
+    }
+    held, peak = {}, 0
+    for number, op in enumerate(operations):
+        for tensor in op.outputs if op.type not in _VIEWS else ():
+            if tensor.shape.rank and tensor.shape[0] == batch_size and tensor.name in last_use:
+                held[tensor.name] = tensor.shape.num_elements() * tensor.dtype.size
+        peak = max(peak, sum(held.values()))
+        held = {name: size for name, size in held.items() if last_use[name] > number}
+    return peak
+
+
+def _owner(tensor):
+    """The tensor whose memory this one shows."""
+    while tensor.op.type in _VIEWS:
+        tensor = tensor.op.inputs[tensor.value_index]
+    return tensor
 
 
 def _gibibytes(count):

@@ -13,7 +13,6 @@ WEIGHTS = tf.constant(RANDOM.standard_normal((4, 16, 16, 5)), tf.float32)
 LABELS = np.array([0, 2, 1, 2], np.int32)
 
 
-
 def run(wrap, persistent=False):
     """Outputs, gradients, and state after two calls with a gradient each."""
     block = layers.GeneratorBlock(5, num_classes=3)
