@@ -24,6 +24,7 @@ from absl import flags
 from sagan_tf import command_line, config
 from sagan_tf.errors import ExportError, StackError
 from sagan_tf.keras_compat import IS_KERAS_3, named_variables, optimizer_state
+from sagan_tf.layers import winograd
 from sagan_tf.models import recipe
 
 FLAGS = flags.FLAGS
@@ -47,6 +48,7 @@ def main():
         raise ExportError(f"out={FLAGS.out!r} is not allowed; out must be a folder to be made")
     changes = {"global_batch_size": FLAGS.batch_size, "precision": FLAGS.precision}
     changes = {name: value for name, value in changes.items() if value is not None}
+    os.environ.setdefault(winograd.SWITCH, "0")  # an accelerator's library chooses such forms
     experiment = config.get(FLAGS.preset).replace(**changes, **suites.parse_changes(FLAGS.set))
     model = recipe.build(experiment)
     export = export_step(model, experiment, FLAGS.check, FLAGS.set)

@@ -7,7 +7,6 @@ with weights and optimizers staying on it. Needs jax and NumPy; neither TensorFl
 import argparse
 import json
 import os
-import sys
 import time
 
 import exported
@@ -31,25 +30,28 @@ class Step:
     """
 
     def __init__(self, export, device=None):
+        self.export = export
         self._device = device or jax.devices()[0]
-        inputs = export.manifest["inputs"]
-        self.outputs = export.manifest["outputs"]
         begin = time.perf_counter()
         devices = _jax.DeviceList((self._device,))
         backend = get_backend(self._device.platform)
         options = _jax.CompileOptions()
         self._executable = backend.compile_and_load(export.program, devices, options)
         self.compile_seconds = time.perf_counter() - begin
+        self.restart()
+
+    def restart(self):
+        """Puts the inputs that the manifest names on the device."""
+        inputs = self.export.manifest["inputs"]
         self._arguments = [
             jax.device_put(exported.draw(inputs, index), self._device)
             for index in range(len(inputs))
         ]
-        self._latest = None
 
     def __call__(self):
         """Runs one step; what it returned and the state it left stay on the device."""
         self._latest = self._executable.execute(self._arguments)
-        for entry, output in zip(self.outputs, self._latest):
+        for entry, output in zip(self.export.manifest["outputs"], self._latest):
             # The program was given that input's memory for this output.
             if entry["replaces"] is not None:
                 self._arguments[entry["replaces"]] = output
@@ -57,7 +59,19 @@ class Step:
 
     def results(self):
         """Outputs of the latest step by name, on the device."""
-        return {entry["name"]: array for entry, array in zip(self.outputs, self._latest)}
+        names = (entry["name"] for entry in self.export.manifest["outputs"])
+        return dict(zip(names, self._latest))
+
+    def difference(self):
+        """How far the latest step, the first, is from the CPU's, and in which output.
+
+        See `exported.largest_difference`; (None, None) where the CPU was not asked.
+        """
+        if self.export.expected is None:
+            return None, None
+        samples = [exported.sample(array) for array in self._latest]
+        outputs = self.export.manifest["outputs"]
+        return exported.largest_difference(outputs, samples, self.export.expected)
 
     def device_name(self):
         kind = self._device.device_kind
@@ -71,17 +85,14 @@ class Step:
         return round(statistics["peak_bytes_in_use"] / 2**20)
 
 
-def measure(export, steps):
-    """The figures of an exported step on the first device, a dict of JSON values."""
-    step = Step(export)
+def measure(step, repeats):
+    """The figures of a `Step` over so many timed calls, a dict of JSON values."""
+    step.restart()
     step()
-    difference = worst = None
-    if export.expected is not None:
-        samples = [exported.sample(array) for array in step.results().values()]
-        difference, worst = exported.largest_difference(step.outputs, samples, export.expected)
+    difference, worst = step.difference()
     timing.seconds_of(step, _WARM_UP)
-    seconds = timing.seconds_of(step, steps)
-    manifest = export.manifest
+    seconds = timing.seconds_of(step, repeats)
+    manifest = step.export.manifest
     return {
         "program": "sagan_tf",
         **{name: manifest[name] for name in ("preset", "batch_size", "precision", "changes")},
@@ -91,7 +102,7 @@ def measure(export, steps):
         "largest_relative_difference": difference,
         "at_output": worst,
         "device": step.device_name(),
-        "jaxlib": jaxlib.__version__,
+        "runtime": f"jaxlib {jaxlib.__version__}",
     }
 
 
@@ -104,8 +115,9 @@ def main():
         parser.error(f"--steps={arguments.steps} is not allowed; it must be an integer from 1")
     if not os.path.exists(os.path.join(arguments.dir, exported.MANIFEST)):
         parser.error(f"--dir={arguments.dir} is no folder that export_step.py wrote")
-    print(json.dumps(measure(exported.read(arguments.dir), arguments.steps)), flush=True)
+    step = Step(exported.read(arguments.dir))
+    print(json.dumps(measure(step, arguments.steps)), flush=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
