@@ -8,6 +8,8 @@ PYTHON_TF215 ?= $(shell for p in $(PYTHON) python3.11 python3.10 python3.9; do \
 	echo $$p && break; done)
 VENV_TF215 := .venv-tf215
 VENV_LATEST := .venv-latest
+# Runs exported training steps in tests on the default stack; the older one's NumPy is too old.
+JAX := benchmarks/gpu/requirements.txt
 # Test files run side by side in so many processes, of up to 5 GB each.
 JOBS ?= 2
 PYTEST := python -m pytest -n $(JOBS) --dist loadfile
@@ -32,12 +34,13 @@ test-tf215: $(VENV_TF215)/.installed $(VENV)/.installed
 	SAGAN_TF_OTHER_PYTHON=$(CURDIR)/$(BIN)/python $(VENV_TF215)/bin/$(PYTEST)
 
 # The same tests on the newest release of everything, whatever the pins say.
-test-latest: requirements.txt requirements-test.txt
+test-latest: requirements.txt requirements-test.txt $(JAX)
 	rm -rf $(VENV_LATEST)
 	$(PYTHON) -m venv $(VENV_LATEST)
 	$(VENV_LATEST)/bin/$(INSTALL) --upgrade pip
 	sed -n 's/^\([a-z_-]*\)==.*/\1/p' requirements.txt | sort -u > $(VENV_LATEST)/requirements.txt
-	$(VENV_LATEST)/bin/$(INSTALL) -r $(VENV_LATEST)/requirements.txt -r requirements-test.txt
+	$(VENV_LATEST)/bin/$(INSTALL) -r $(VENV_LATEST)/requirements.txt -r requirements-test.txt \
+		-r $(JAX)
 	$(VENV_LATEST)/bin/python -m pip list | grep -i -E "^(tensorflow|keras|numpy) "
 	$(VENV_LATEST)/bin/$(PYTEST)
 
@@ -63,8 +66,8 @@ $(VENV)/.installed: requirements.txt | $(BIN)/python
 	$(BIN)/$(INSTALL) -r requirements.txt
 	@touch $@
 
-$(VENV)/.installed-test: requirements-test.txt requirements.txt | $(BIN)/python
-	$(BIN)/$(INSTALL) -r requirements.txt -r requirements-test.txt
+$(VENV)/.installed-test: requirements-test.txt requirements.txt $(JAX) | $(BIN)/python
+	$(BIN)/$(INSTALL) -r requirements.txt -r requirements-test.txt -r $(JAX)
 	@touch $(VENV)/.installed $@
 
 $(VENV_TF215)/.installed: requirements-tf215.txt requirements-test.txt

@@ -25,7 +25,7 @@ def main():
     """Exports and says where to."""
     if bool(FLAGS.run_dir) == bool(FLAGS.pretrained):
         raise ConfigError("run_dir", FLAGS.run_dir, "given, or pretrained, and not both")
-    source = pretrained.load(FLAGS.pretrained) if FLAGS.pretrained else FLAGS.run_dir
+    source = pretrained.load_origin(FLAGS.pretrained) if FLAGS.pretrained else FLAGS.run_dir
     path = saved_model.export(
         source, FLAGS.export_dir, FLAGS.version, FLAGS.checkpoint, FLAGS.precision
     )

@@ -50,7 +50,9 @@ def test_export_and_draw_a_grid(run_dir, tmp_path):
 def test_weights_that_come_with_the_package_are_exported(tmp_path):
     done = _run("main.py", "--pretrained=fashion_mnist_32", f"--export_dir={tmp_path}")
     assert done.returncode == 0, done.stderr
-    assert "| 9 | Ankle boot |" in (tmp_path / "1" / "MODEL_CARD.md").read_text()
+    card = (tmp_path / "1" / "MODEL_CARD.md").read_text()
+    assert "| 9 | Ankle boot |" in card
+    assert "bundled" in card and "10.1" in card  # what it was trained on, and its FID
 
 
 @pytest.mark.parametrize(

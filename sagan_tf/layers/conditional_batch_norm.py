@@ -124,16 +124,17 @@ def normalize(images, scale, offset, epsilon):
     outputs, inverse = _affine(images, mean, variance, scale, offset, epsilon)
 
     def gradient(upstream, *_):
-        upstream = tf.cast(upstream, tf.float32)
-        # Sums over an image of the gradient, and of the gradient times the normalized image.
-        plain = tf.reduce_sum(upstream, (1, 2))  # (b, c)
-        weighted = inverse * (tf.reduce_sum(upstream * inputs, (1, 2)) - mean * plain)
-        mean_plain, mean_weighted = _global_means(scale * plain, scale * weighted, positions)
-        slope = -inverse * inverse * mean_weighted
-        constant = -inverse * mean_plain - slope * mean
-        factor = (scale * inverse)[:, None, None, :]
-        through = upstream * factor + (inputs * slope + constant)
-        return tf.cast(through, images.dtype), weighted, plain, None
+        with tf.name_scope("batch_norm"):
+            upstream = tf.cast(upstream, tf.float32)
+            # Sums over an image of the gradient, and of the gradient times the normalized image.
+            plain = tf.reduce_sum(upstream, (1, 2))  # (b, c)
+            weighted = inverse * (tf.reduce_sum(upstream * inputs, (1, 2)) - mean * plain)
+            mean_plain, mean_weighted = _global_means(scale * plain, scale * weighted, positions)
+            slope = -inverse * inverse * mean_weighted
+            constant = -inverse * mean_plain - slope * mean
+            factor = (scale * inverse)[:, None, None, :]
+            through = upstream * factor + (inputs * slope + constant)
+            return tf.cast(through, images.dtype), weighted, plain, None
 
     return (outputs, mean, variance), gradient
 

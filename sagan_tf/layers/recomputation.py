@@ -34,16 +34,18 @@ def bilinear(function):
 
     What it computes from the images on the way is computed again, but not its result.
     """
+    name = function.__name__
 
     @tf.custom_gradient
     @functools.wraps(function)
     def frugal(images, kernel):
         def gradient(upstream):
             # Waits for `upstream`: else TensorFlow would take the results of the first run.
-            with tf.control_dependencies([upstream]), tf.GradientTape() as tape:
-                tape.watch((images, kernel))
-                outputs = function(images, kernel)
-            return tape.gradient(outputs, (images, kernel), upstream)
+            with tf.name_scope(name), tf.control_dependencies([upstream]):
+                with tf.GradientTape() as tape:
+                    tape.watch((images, kernel))
+                    outputs = function(images, kernel)
+                return tape.gradient(outputs, (images, kernel), upstream)
 
         return function(images, kernel), gradient
 

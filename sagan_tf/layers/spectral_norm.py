@@ -66,10 +66,11 @@ def normalize(matrix, u):
     normalized = inverse * matrix
 
     def gradient(upstream, _):
-        # d sigma / d matrix = v next_u^T (equation 9).
-        share = inverse * tf.reduce_sum(upstream * normalized)
-        through_sigma = tf.linalg.matmul((share * v)[:, None], next_u[None, :])
-        return inverse * upstream - through_sigma, None
+        with tf.name_scope("spectral_norm"):
+            # d sigma / d matrix = v next_u^T (equation 9).
+            share = inverse * tf.reduce_sum(upstream * normalized)
+            through_sigma = tf.linalg.matmul((share * v)[:, None], next_u[None, :])
+            return inverse * upstream - through_sigma, None
 
     return (normalized, next_u), gradient
 

@@ -7,6 +7,7 @@ weights. `python -m sagan_tf.pretrained --run_dir=RUN` makes such a pair.
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import os
@@ -52,11 +53,11 @@ def load(name, directory=BUNDLED):
         ConfigError: there is no such name.
         UserError: the file is damaged.
     """
-    return load_with_config(name, directory)[0]
+    return load_origin(name, directory).model
 
 
-def load_with_config(name, directory=BUNDLED):
-    """The model of `load`, and the `ExperimentConfig` of the run that it comes from."""
+def load_origin(name, directory=BUNDLED):
+    """The model of `load`, with the configuration and the scores of the run it comes from."""
     if name not in names(directory):
         wanted = f"one of {', '.join(names(directory)) or 'none: no weights are installed'}"
         raise ConfigError("pretrained", name, wanted)
@@ -73,7 +74,7 @@ def load_with_config(name, directory=BUNDLED):
         for generator in (model.generator, model.ema_generator):
             _assign(generator, weights)
     model.step.assign(card["step"])
-    return model, config
+    return origin.Origin(model, dataclasses.asdict(config), tuple(card["scores"]))
 
 
 def save(run_dir, name, directory=BUNDLED, checkpoint="best"):

@@ -29,10 +29,10 @@ class Origin:
 
 
 def find(model_or_run_dir, checkpoint):
-    """The `Origin` of a `SAGAN`, or of a checkpoint in a run directory.
+    """The `Origin` of a `SAGAN`, or of a checkpoint in a run directory; an `Origin` as it is.
 
     Args:
-        model_or_run_dir: a `SAGAN`, or a path.
+        model_or_run_dir: a `SAGAN`, an `Origin`, or a path.
         checkpoint: of a run directory: "latest", "best" or a step.
 
     Raises:
@@ -40,9 +40,11 @@ def find(model_or_run_dir, checkpoint):
         RunDirectoryError: there is no run or no such checkpoint.
         ExportError: the run has no best checkpoint.
     """
-    if isinstance(model_or_run_dir, SAGAN):
+    if isinstance(model_or_run_dir, (SAGAN, Origin)):
         if checkpoint != "latest":
             raise ConfigError("checkpoint", checkpoint, "left out: a model is exported as it is")
+        if isinstance(model_or_run_dir, Origin):
+            return model_or_run_dir
         return Origin(model_or_run_dir, _known_config(model_or_run_dir))
     run = run_directory.load(model_or_run_dir)
     if checkpoint == "best":

@@ -30,7 +30,7 @@ def export(
     holds.
 
     Args:
-        model_or_run_dir: a `SAGAN`, or the directory of a run.
+        model_or_run_dir: a `SAGAN`, the directory of a run, or an `Origin`.
         base_dir: directory of the versions, local or any other that `tf.io.gfile` knows.
         version: number from 1; None is one more than the highest in `base_dir`.
         checkpoint: of a run directory: "latest", "best" or a step.

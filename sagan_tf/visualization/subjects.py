@@ -130,5 +130,5 @@ def open_subject(run_dir=None, export_dir=None, pretrained=None):
     if run_dir:
         config = run_directory.load(run_dir).config
         return ModelSubject(checkpoints.load(run_dir), config, run_dir)
-    model, config = weights.load_with_config(pretrained)
-    return ModelSubject(model, config, pretrained)
+    origin = weights.load_origin(pretrained)
+    return ModelSubject(origin.model, ExperimentConfig(**origin.config), pretrained)

@@ -147,14 +147,22 @@ def test_a_value_far_from_its_kind_shows_and_rounding_of_zero_does_not():
     assert exported.largest_difference(outputs, got, expected)[0] == pytest.approx(1e-6)
 
 
-def test_pytorchs_step():
-    pytest.importorskip("torch", reason="torch needs Python 3.10")
-    import torch
+@pytest.fixture
+def torch():
+    """PyTorch with one thread: several wait for each other where tests run side by side."""
+    torch = pytest.importorskip("torch", reason="torch needs Python 3.10")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield torch
+    torch.set_num_threads(threads)
+
+
+def test_pytorchs_step(torch):
     import torch_step
 
-    sizes = ("--resolution=16", "--base_channels=8", "--num_classes=3", "--steps=1")
-    texts = [*sizes, "--batch_size=4", "--attention_resolution=8", "--precision=bfloat16"]
-    step = torch_step.Step(torch_step.parse(texts))
+    sizes = ("--resolution=16", "--base_channels=8", "--num_classes=3", "--batch_size=2")
+    arguments = torch_step.parse([*sizes, "--attention_resolution=8", "--steps=1"])
+    step = torch_step.Step(arguments)
     networks = (step.generator, step.discriminator, step.average)
     before = [[p.detach().clone() for p in network.parameters()] for network in networks]
     step()
@@ -162,5 +170,5 @@ def test_pytorchs_step():
         moved = [not torch.equal(p, old) for p, old in zip(network.parameters(), weights)]
         assert np.mean(moved) > 0.5
         assert all(torch.isfinite(p).all() for p in network.parameters())
-    figures = torch_step.measure(torch_step.parse(texts))
+    figures = torch_step.measure(arguments)
     assert figures["gflop_per_step"] > 0 and figures["images_per_second"] > 0
