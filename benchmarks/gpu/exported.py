@@ -77,7 +77,7 @@ def sample(output):
 
 
 def largest_difference(outputs, samples, expected):
-    """The largest difference between samples of outputs, and the name of that output.
+    """The largest difference between samples of outputs, the name of that output, and the median.
 
     Each is relative to the largest number expected of that output, or to a thousandth of the
     largest of its kind (all momenta of the generator are one kind) if that is more.
@@ -97,4 +97,4 @@ def largest_difference(outputs, samples, expected):
         difference = np.max(np.abs(got.astype(np.float64) - wanted))
         differences.append(difference / (max(size, _FLOOR * scale[kind]) or 1.0))
     worst = int(np.argmax(differences))  # NaN counts as the largest
-    return float(differences[worst]), outputs[worst]["name"]
+    return float(differences[worst]), outputs[worst]["name"], float(np.median(differences))

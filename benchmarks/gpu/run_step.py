@@ -63,12 +63,12 @@ class Step:
         return dict(zip(names, self._latest))
 
     def difference(self):
-        """How far the latest step, the first, is from the CPU's, and in which output.
+        """How far the latest step, the first, is from the CPU's.
 
-        See `exported.largest_difference`; (None, None) where the CPU was not asked.
+        See `exported.largest_difference`; (None, None, None) where the CPU was not asked.
         """
         if self.export.expected is None:
-            return None, None
+            return None, None, None
         samples = [exported.sample(array) for array in self._latest]
         outputs = self.export.manifest["outputs"]
         return exported.largest_difference(outputs, samples, self.export.expected)
@@ -89,7 +89,7 @@ def measure(step, repeats):
     """The figures of a `Step` over so many timed calls, a dict of JSON values."""
     step.restart()
     step()
-    difference, worst = step.difference()
+    difference, worst, median = step.difference()
     timing.seconds_of(step, _WARM_UP)
     seconds = timing.seconds_of(step, repeats)
     manifest = step.export.manifest
@@ -101,6 +101,7 @@ def measure(step, repeats):
         "peak_memory_mb": step.peak_memory_mb(),
         "largest_relative_difference": difference,
         "at_output": worst,
+        "median_relative_difference": median,
         "device": step.device_name(),
         "runtime": f"jaxlib {jaxlib.__version__}",
     }
