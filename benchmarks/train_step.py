@@ -59,7 +59,10 @@ def measure(experiment, strategy):
     with strategy.scope():
         model = recipe.build(experiment)
     batch = random_batch(experiment, strategy)
-    step = tf.function(lambda data: strategy.run(model.train_step, args=(data,)))
+    train_step = model.train_step
+    if model.jit_compile and FLAGS.strategy != "tpu":
+        train_step = tf.function(train_step, jit_compile=True)
+    step = tf.function(lambda data: strategy.run(train_step, args=(data,)))
     built = time.perf_counter()
     graph = step.get_concrete_function(batch).graph
     seconds_of(step, batch, model)

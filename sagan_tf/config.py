@@ -120,6 +120,10 @@ class ExperimentConfig:
     )
     train_steps: int = fields.count(1_000_000, "G updates in the whole run", resumable=True)
     precision: str = fields.choice("float32", "Keras dtype policy", PRECISIONS)
+    # On CPUs XLA is slower than oneDNN (benchmarks/README.md); TPUs have no other compiler.
+    jit_compile: bool = fields.flag(
+        False, "compile the training step with XLA, as TPUs do anyway", resumable=True
+    )
     seed: int = fields.count_or_zero(0, "all randomness follows from it")
 
     # Running.

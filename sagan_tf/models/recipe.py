@@ -32,6 +32,7 @@ def build(config, class_names=None):
         adam(config.generator_learning_rate, *betas),
         adam(config.discriminator_learning_rate, *betas),
         config.loss,
+        config.jit_compile,
     )
     return model
 

@@ -122,7 +122,7 @@ class SAGAN(EagerlyBuilt):
             generator_optimizer: a Keras optimizer; None for the paper's Adam.
             discriminator_optimizer: another one; None for the paper's Adam, 4 times as fast.
             loss: "hinge", "non_saturating", "least_squares" or "wasserstein".
-            jit_compile: whether `fit` compiles the step with XLA (slower on CPUs).
+            jit_compile: whether training compiles the step with XLA (slower on CPUs).
             **kwargs: others of `keras.Model.compile`, such as `run_eagerly`.
 
         Raises:

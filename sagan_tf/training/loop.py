@@ -53,7 +53,7 @@ def train(config, run_dir, data_dir=None, strategy=None, stream=None):
 
 
 def _train(config, run_dir, data_dir, strategy, workers, stream):
-    _check_batch(config, strategy)
+    _check_replicas(config, strategy)
     run, report, warnings = run_directory.RunDirectory(run_dir, config), None, []
     with workers.agreement():
         source = sources.open_source(config, data_dir)
@@ -83,13 +83,16 @@ def _train(config, run_dir, data_dir, strategy, workers, stream):
     return model
 
 
-def _check_batch(config, strategy):
-    """Raises ConfigError unless a global batch can be cut into equal parts."""
+def _check_replicas(config, strategy):
+    """Raises ConfigError for a batch without equal parts, and for XLA where it cannot be."""
     replicas, parts = strategy.num_replicas_in_sync, config.accumulation_steps
     if config.global_batch_size % (replicas * parts):
         times = f", each in {parts} micro-batches (accumulation_steps)" if parts > 1 else ""
         wanted = f"a multiple of the {replicas} replicas{times}"
         raise ConfigError("global_batch_size", config.global_batch_size, wanted)
+    if config.jit_compile and replicas > 1 and not isinstance(strategy, tf.distribute.TPUStrategy):
+        wanted = f"False for {replicas} replicas that are not TPUs: XLA has no way to add up there"
+        raise ConfigError("jit_compile", True, wanted)
 
 
 def _restore(checkpoints, workers, warn):
@@ -264,11 +267,14 @@ def compiled_loop(model, strategy):
 
     `count` is a tensor, so that one trace serves every count.
     """
+    train_step = tf.function(model.train_step, jit_compile=True)
+    if not model.jit_compile or isinstance(strategy, tf.distribute.TPUStrategy):
+        train_step = model.train_step
 
     @tf.function
     def run_steps(iterator, count):
         for _ in tf.range(count):
-            strategy.run(model.train_step, args=(next(iterator),))
+            strategy.run(train_step, args=(next(iterator),))
 
     return run_steps
 

@@ -210,3 +210,19 @@ def test_global_batch_must_divide_by_the_replicas(small_config, tmp_path, two_re
         uneven = small_config.replace(global_batch_size=6, accumulation_steps=2)
         loop.train(uneven, tmp_path / "run", strategy=two_replicas)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_xla_compiles_the_step_if_asked_to(tiny_config, tiny_batch, jit_compile):
+    model = recipe.build(tiny_config.replace(jit_compile=jit_compile))
+    iterator = iter(tf.data.Dataset.from_tensors(tiny_batch).repeat())
+    run_steps = loop.compiled_loop(model, tf.distribute.get_strategy())
+    functions = run_steps.get_concrete_function(iterator, tf.constant(1)).graph.as_graph_def()
+    attributes = [f.attr["_XlaMustCompile"].b for f in functions.library.function]
+    assert any(attributes) == jit_compile
+
+
+def test_xla_and_several_replicas_are_refused(small_config, two_replicas, tmp_path):
+    with pytest.raises(ConfigError, match="jit_compile=True .*False for 2 replicas"):
+        loop.train(small_config.replace(jit_compile=True), tmp_path / "run", strategy=two_replicas)
+    assert not (tmp_path / "run").exists()
