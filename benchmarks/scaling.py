@@ -26,6 +26,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import step_profile
 import tensorflow as tf
 from absl import flags
 
@@ -62,7 +63,7 @@ def settings():
 def time_loop(experiment):
     """The whole of `loop.train`, and after each of its calls as many bare steps on one batch.
 
-    It saves and draws samples after every third of the steps, more often than any preset.
+    It saves and draws samples as often as the preset, or after every third of the steps.
     """
     compiled_loop, turns = loop.compiled_loop, []
 
@@ -83,12 +84,13 @@ def time_loop(experiment):
         return take_turns
 
     loop.compiled_loop = make
-    every = FLAGS.steps // 3
-    experiment = experiment.replace(sample_every=every, checkpoint_every=every)
+    every = min(experiment.checkpoint_every, FLAGS.steps // 3)
+    sample_every = min(experiment.sample_every, every)
+    experiment = experiment.replace(sample_every=sample_every, checkpoint_every=every)
     with tempfile.TemporaryDirectory() as directory:
         loop.train(experiment, os.path.join(directory, "run"), stream=io.StringIO())
         end = time.perf_counter()
-    # The first third traces and draws and saves for the first time.
+    # The steps up to the first checkpoint trace, draw and save for the first time.
     done = itertools.accumulate(count for count, *_ in turns)
     first = next(index for index, steps in enumerate(done) if steps > every)
     rest, begin = turns[first:], turns[first - 1][-1]
@@ -197,9 +199,7 @@ def count(experiment):
     batch_size = 8
     batch = constant_batch(experiment.replace(global_batch_size=batch_size))
     graph = tf.function(model.train_step).get_concrete_function(batch).graph
-    options = tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()
-    options["output"] = "none"
-    operations = tf.compat.v1.profiler.profile(graph, options=options).total_float_ops
+    operations = step_profile.linear_operations(graph)
     print(f"{generator:,} + {discriminator:,} parameters")
     print(f"{operations / batch_size / 1e9:.1f} GFLOP an image and step (D and G update)")
     print(f"{4 * (generator + discriminator) / 1e6:.1f} MB of gradients to all-reduce a step")
