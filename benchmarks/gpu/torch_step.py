@@ -120,7 +120,7 @@ def measure(arguments):
     return {
         "program": "pytorch" + " compiled" * arguments.compile,
         **{name: value for name, value in vars(arguments).items() if name != "compile"},
-        **timing.rates(seconds, step.batch_size, round(counter.get_total_flops() / 1e9, 1)),
+        **timing.rates(seconds, step.batch_size, round(counter.get_total_flops() / 1e9, 3)),
         "compile_seconds": round(compile_seconds, 1),
         "peak_memory_mb": peak_mb or timing.host_peak_mb(),
         "device": torch.cuda.get_device_name() if on_gpu else timing.host_name(),
