@@ -30,7 +30,8 @@ def plain(tiny_config, tiny_batch):
 def check_equal(variables, others):
     assert len(variables) == len(others) > 100
     for one, other in zip(variables, others):
-        np.testing.assert_allclose(np.asarray(one), np.asarray(other), rtol=2e-3, atol=2e-5)
+        one, other = (tf.convert_to_tensor(variable) for variable in (one, other))
+        np.testing.assert_allclose(one, other, rtol=2e-3, atol=2e-5)
 
 
 def test_all_variables_equal_those_of_the_plain_run(plain, tiny_config, tiny_batch):
