@@ -24,6 +24,7 @@ from absl import flags
 
 from sagan_tf import command_line, config
 from sagan_tf.models import recipe
+from sagan_tf.training import loop
 from sagan_tf.training import strategy as strategies
 
 flags.DEFINE_string("preset", "imagenet_128", f"one of {', '.join(config.names())}")
@@ -59,9 +60,7 @@ def measure(experiment, strategy):
     with strategy.scope():
         model = recipe.build(experiment)
     batch = random_batch(experiment, strategy)
-    train_step = model.train_step
-    if model.jit_compile and FLAGS.strategy != "tpu":
-        train_step = tf.function(train_step, jit_compile=True)
+    train_step = loop.replica_step(model, strategy)
     step = tf.function(lambda data: strategy.run(train_step, args=(data,)))
     built = time.perf_counter()
     graph = step.get_concrete_function(batch).graph

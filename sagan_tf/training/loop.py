@@ -267,9 +267,7 @@ def compiled_loop(model, strategy):
 
     `count` is a tensor, so that one trace serves every count.
     """
-    train_step = tf.function(model.train_step, jit_compile=True)
-    if not model.jit_compile or isinstance(strategy, tf.distribute.TPUStrategy):
-        train_step = model.train_step
+    train_step = replica_step(model, strategy)
 
     @tf.function
     def run_steps(iterator, count):
@@ -277,6 +275,13 @@ def compiled_loop(model, strategy):
             strategy.run(train_step, args=(next(iterator),))
 
     return run_steps
+
+
+def replica_step(model, strategy):
+    """`model.train_step`, compiled by XLA if `model.jit_compile` asks for it; TPUs always do."""
+    if model.jit_compile and not isinstance(strategy, tf.distribute.TPUStrategy):
+        return tf.function(model.train_step, jit_compile=True)
+    return model.train_step
 
 
 def sample_inputs(config):
