@@ -14,7 +14,7 @@ _NOT_IN_THE_STEP = ("__inference", "Eager")
 # What the names of operations say about them; the first that fits counts. Gradients carry the
 # name scopes of what they are gradients of.
 _PARTS = {
-    "convolutions": r":.*Conv2D",
+    "convolutions": r":.*Conv2D|winograd/products",
     "spectral normalization": "spectral_norm",
     "batch normalization": "batch_norm",
     "attention": "attention",

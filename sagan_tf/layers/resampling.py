@@ -38,7 +38,7 @@ def upsampled_convolution(images, kernel):
     """`conv(upsample(images))`: (b, h, w, in) and (3, 3, in, out) -> (b, 2h, 2w, out)."""
     _, height, width, _ = images.shape
     if 2 * height < _SMALLEST_DOUBLED:
-        return winograd.convolution(upsample(images), kernel)
+        return _convolution(upsample(images), kernel)
     # A transposed convolution turns its kernel round.
     kernel = tf.transpose(4.0 * tf.reverse(kernel, (0, 1)), (0, 1, 3, 2))  # (3, 3, out, in)
     shape = (tf.shape(images)[0], 2 * height + 1, 2 * width + 1, kernel.shape[2])
@@ -67,11 +67,11 @@ def _outer_means(images):
     return tf.nn.avg_pool2d(tf.pad(images, _BORDER), 2, 1, "VALID"), _inner_means
 
 
-_FORMS = {
-    None: winograd.convolution,
-    "up": upsampled_convolution,
-    "down": convolution_downsampled,
-}
+def _convolution(images, kernel):
+    return tf.nn.conv2d(images, kernel, 1, "SAME")
+
+
+_FORMS = {None: _convolution, "up": upsampled_convolution, "down": convolution_downsampled}
 
 
 class _ThreeByThree:
@@ -88,7 +88,11 @@ class _ThreeByThree:
         self.resampling = resampling
 
     def convolution_op(self, inputs, kernel):
-        return _FORMS[self.resampling](inputs, tf.convert_to_tensor(kernel))
+        kernel = tf.convert_to_tensor(kernel)
+        tile = winograd.best_tile(inputs, kernel, self.resampling)
+        if tile:
+            return winograd.convolution(inputs, kernel, tile, self.resampling)
+        return _FORMS[self.resampling](inputs, kernel)
 
     def compute_output_shape(self, input_shape):
         batch, height, width, _ = input_shape

@@ -6,6 +6,7 @@ optimizer moves, the forward pass uses `kernel / sigma`, and the gradient flows 
 """
 
 import contextlib
+import math
 import threading
 
 import keras
@@ -15,6 +16,8 @@ from sagan_tf.keras_compat import NO_AUTOCAST
 from sagan_tf.layers import recomputation
 
 _KERNEL_NAMES = ("kernel", "embeddings")
+# From so many times the size of one input on, kernels are larger than a batch of inputs.
+_LARGE_KERNEL = 16
 _local = threading.local()  # a thread for each replica traces the training step
 
 
@@ -51,11 +54,10 @@ def power_iteration(matrix, u):
 
 
 @tf.custom_gradient
-def normalize(matrix, u):
-    """`matrix / sigma`, zeros for zeros, and the next `u`; `power_iteration` says how.
+def inverse_sigma(matrix, u):
+    """`1 / sigma`, 0 for a matrix of zeros, and the next `u`; `power_iteration` says how.
 
-    The same as dividing by `power_iteration`'s `sigma`, with a gradient that passes over the
-    matrix half as often.
+    The same as one over `power_iteration`'s `sigma`, with a gradient that reads no matrix.
 
     Args:
         matrix: float32 (rows, columns).
@@ -63,16 +65,14 @@ def normalize(matrix, u):
     """
     v, next_u, sigma = _iterate(matrix, u)
     inverse = tf.math.reciprocal_no_nan(sigma)
-    normalized = inverse * matrix
 
     def gradient(upstream, _):
         with tf.name_scope("spectral_norm"):
             # d sigma / d matrix = v next_u^T (equation 9).
-            share = inverse * tf.reduce_sum(upstream * normalized)
-            through_sigma = tf.linalg.matmul((share * v)[:, None], next_u[None, :])
-            return inverse * upstream - through_sigma, None
+            scaled = -upstream * inverse**2 * v
+            return tf.linalg.matmul(scaled[:, None], next_u[None, :]), None
 
-    return (normalized, next_u), gradient
+    return (inverse, next_u), gradient
 
 
 def _iterate(matrix, u):
@@ -134,12 +134,27 @@ class SpectralNormalized:
         Args:
             training: whether to store the power iteration's `u`.
         """
+        inverse = self._inverse_sigma(training)
         with tf.name_scope("spectral_norm"):
-            normalized, next_u = normalize(self._matrix(), recomputation.value_of(self.u))
+            return inverse * tf.convert_to_tensor(self.raw_kernel)
+
+    def _inverse_sigma(self, training):
+        with tf.name_scope("spectral_norm"):
+            inverse, next_u = inverse_sigma(self._matrix(), recomputation.value_of(self.u))
         kept = getattr(_local, "u_kept", False) or recomputation.is_repeated()
         if training and not kept:
             self.u.assign(next_u)
-        return tf.reshape(normalized, self.raw_kernel.shape)
+        return inverse
+
+    def _divided(self, inputs, training):
+        """Inputs and kernel, either divided by sigma: the smaller, since the layer is linear."""
+        example = inputs.shape[1:].num_elements()
+        if example is None or math.prod(self.raw_kernel.shape) < _LARGE_KERNEL * example:
+            return inputs, tf.cast(self.normalized_kernel(training), inputs.dtype)
+        inverse = self._inverse_sigma(training)
+        with tf.name_scope("spectral_norm"):
+            scaled = tf.cast(inverse * tf.cast(inputs, tf.float32), inputs.dtype)
+        return scaled, tf.cast(tf.convert_to_tensor(self.raw_kernel), inputs.dtype)
 
     def save_own_variables(self, store):
         """Saves all weights; Keras's convolution and dense layers would leave out `u`."""
@@ -177,8 +192,7 @@ class SpectralConv2D(SpectralNormalized, keras.layers.Conv2D):
 
     def call(self, inputs, training=False):
         """Convolves with the normalized kernel; `training=True` also stores the next `u`."""
-        kernel = tf.cast(self.normalized_kernel(training), inputs.dtype)
-        return self._finish(self.convolution_op(inputs, kernel))
+        return self._finish(self.convolution_op(*self._divided(inputs, training)))
 
 
 @keras.saving.register_keras_serializable(package="sagan_tf")
@@ -195,8 +209,7 @@ class SpectralDense(SpectralNormalized, keras.layers.Dense):
 
     def call(self, inputs, training=False):
         """Multiplies by the normalized kernel; `training=True` also stores the next `u`."""
-        kernel = tf.cast(self.normalized_kernel(training), inputs.dtype)
-        return self._finish(tf.linalg.matmul(inputs, kernel))
+        return self._finish(tf.linalg.matmul(*self._divided(inputs, training)))
 
 
 @keras.saving.register_keras_serializable(package="sagan_tf")

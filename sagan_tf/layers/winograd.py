@@ -1,11 +1,14 @@
-"""3x3 convolution of stride 1 with half of the multiplications.
+"""3x3 convolution with a fraction of the multiplications: Winograd's minimal filtering.
 
-Winograd's F(4, 3) along the height: four rows of output from six transformed rows of input, one
-1x3 convolution each, where the plain form needs three for every row (Lavin & Gray,
-arXiv:1509.09308). GPU libraries choose such forms themselves; oneDNN on CPUs does not.
+F(m x m, 3x3) cuts the output into squares of m x m pixels. A square's (m+2)^2 input pixels and the
+kernel's 9 weights are each mapped to (m+2)^2 numbers; their products, summed over the channels,
+map to the m^2 outputs. So 16 or 36 products do the work of 36 or 144, as many matrix products over
+all squares (Lavin & Gray, arXiv:1509.09308, section 4). GPU libraries choose such forms
+themselves; oneDNN on CPUs does not, and is slow with large kernels on small images.
 """
 
 import os
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -14,86 +17,145 @@ from sagan_tf.layers.recomputation import bilinear
 
 SWITCH = "SAGAN_TF_WINOGRAD"  # environment variable: 0 never, 1 on every device
 
-# Lavin & Gray, section 4.3 (F(4x4, 3x3), one dimension of it).
-_INPUT = [
-    [4, 0, -5, 0, 1, 0],
-    [0, -4, -4, 1, 1, 0],
-    [0, 4, -4, -1, 1, 0],
-    [0, -2, -1, 2, 1, 0],
-    [0, 2, -1, -2, 1, 0],
-    [0, 4, 0, -5, 0, 1],
-]
-_KERNEL = [
-    [1 / 4, 0, 0],
-    [-1 / 6, -1 / 6, -1 / 6],
-    [-1 / 6, 1 / 6, -1 / 6],
-    [1 / 24, 1 / 12, 1 / 6],
-    [1 / 24, -1 / 12, 1 / 6],
-    [0, 0, 1],
-]
-_OUTPUT = [
-    [1, 1, 1, 1, 1, 0],
-    [0, 1, -1, 2, -2, 0],
-    [0, 1, 1, 4, 4, 0],
-    [0, 1, -1, 8, -8, 1],
-]
-_ROWS, _TRANSFORMED = 4, 6
+# By m, the maps in one dimension: of the input, of the kernel, to the output (section 4.1; 4.3).
+_MAPS = {
+    2: (
+        [[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]],
+        [[1, 0, 0], [1 / 2, 1 / 2, 1 / 2], [1 / 2, -1 / 2, 1 / 2], [0, 0, 1]],
+        [[1, 1, 1, 0], [0, 1, -1, -1]],
+    ),
+    4: (
+        [
+            [4, 0, -5, 0, 1, 0],
+            [0, -4, -4, 1, 1, 0],
+            [0, 4, -4, -1, 1, 0],
+            [0, -2, -1, 2, 1, 0],
+            [0, 2, -1, -2, 1, 0],
+            [0, 4, 0, -5, 0, 1],
+        ],
+        [
+            [1 / 4, 0, 0],
+            [-1 / 6, -1 / 6, -1 / 6],
+            [-1 / 6, 1 / 6, -1 / 6],
+            [1 / 24, 1 / 12, 1 / 6],
+            [1 / 24, -1 / 12, 1 / 6],
+            [0, 0, 1],
+        ],
+        [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]],
+    ),
+}
 
 
-def convolution(images, kernel):
-    """`tf.nn.conv2d(images, kernel, 1, "SAME")`, in the faster of the two forms here.
+class _Axis(NamedTuple):
+    """The maps along the height or the width of whole images."""
+
+    to_input: np.ndarray  # (products * tiles, input pixels)
+    kernel: np.ndarray  # (products, 3)
+    to_output: np.ndarray  # (output pixels, products * tiles)
+    products: int
+    tiles: int
+
+
+def best_tile(images, kernel, resampling):
+    """The m with which `convolution` is faster than TensorFlow's; None where no m is.
+
+    Chosen from measurements: see benchmarks/README.md.
+    """
+    if images.shape[1] is None or images.shape[2] is None or not _is_wanted():
+        return None
+    doubling = 2 if resampling == "up" else 1
+    height, width = (doubling * size for size in images.shape[1:3])
+    size, channels = max(height, width), min(kernel.shape[2:])
+    if channels < max(128, (16 if resampling else 4) * size):
+        return None
+    # F(4x4) maps the kernel to four times its weights, and loses digits that bfloat16 lacks.
+    tile = 2 if channels >= 64 * size or images.dtype == tf.bfloat16 else 4
+    if height % tile or width % tile or images.dtype == tf.bfloat16 and size > 16:
+        return None
+    return tile
+
+
+def _is_wanted():
+    if os.environ.get(SWITCH) in ("0", "1"):
+        return os.environ[SWITCH] == "1"
+    return not tf.config.list_logical_devices("GPU") + tf.config.list_logical_devices("TPU")
+
+
+def convolution(images, kernel, tile, resampling=None):
+    """A 3x3 "same" convolution: alone, of the upsampled images, or downsampled.
+
+    Doubling the input makes one of the products 0 in each dimension, and averaging the output
+    does not need it: 9 and 25 products are left of 16 and 36.
 
     Args:
         images: (b, h, w, in).
         kernel: (3, 3, in, out).
+        tile: m, 2 or 4; divides height and width of the larger images.
+        resampling: None, "up" or "down".
     """
-    if _is_faster(images, kernel):
-        return winograd_convolution(images, kernel)
-    return tf.nn.conv2d(images, kernel, 1, "SAME")
+    rows, columns = (_axis(size, tile, resampling) for size in images.shape[1:3])
+    to_products = np.kron(rows.kernel, columns.kernel)  # (products, 9)
+
+    @bilinear
+    def winograd(images, kernel):
+        channels, filters = kernel.shape[2:]
+        kernels = tf.matmul(tf.constant(to_products, kernel.dtype), tf.reshape(kernel, (9, -1)))
+        kernels = tf.reshape(kernels, (-1, channels, filters))
+        tiles = _cut(images, rows, columns)
+        with tf.name_scope("products"):
+            tiles = tf.matmul(tiles, kernels)
+        return _join(tiles, rows, columns)
+
+    return winograd(images, kernel)
 
 
-def _is_faster(images, kernel):
-    """Where the transforms cost less than they save, and in a precision that can afford them."""
-    height, channels = images.shape[1], min(kernel.shape[2:])
-    if height is None or height % _ROWS or channels < max(64, 2 * height):
-        return False
-    if os.environ.get(SWITCH) in ("0", "1"):
-        return os.environ[SWITCH] == "1"
-    # In bfloat16, and in what GPUs and TPUs make of float32, the transforms lose digits.
-    accelerators = tf.config.list_logical_devices("GPU") + tf.config.list_logical_devices("TPU")
-    return images.dtype == tf.float32 and not accelerators
-
-
-@bilinear
-def winograd_convolution(images, kernel):
-    """The same result, for heights that 4 divides; arguments as for `convolution`."""
+def _cut(images, rows, columns):
+    """(b, h, w, c) -> (products, b * tiles, c)."""
     _, height, width, channels = images.shape
-    filters, groups = kernel.shape[-1], height // _ROWS
-    to_input, to_output = _transforms(groups)
-    transform = tf.constant(_KERNEL, kernel.dtype)
-    kernels = tf.reshape(
-        tf.matmul(transform, tf.reshape(kernel, (3, -1))), (_TRANSFORMED, 1, 3, channels, filters)
+    images = _multiply(rows.to_input, tf.reshape(images, (-1, height, width * channels)))
+    images = _multiply(columns.to_input, tf.reshape(images, (-1, width, channels)))
+    shape = (-1, rows.products, rows.tiles, columns.products, columns.tiles, channels)
+    tiles = tf.transpose(tf.reshape(images, shape), (1, 3, 0, 2, 4, 5))
+    return tf.reshape(tiles, (rows.products * columns.products, -1, channels))
+
+
+def _join(tiles, rows, columns):
+    """(products, b * tiles, c) -> (b, h, w, c)."""
+    channels = tiles.shape[-1]
+    height, width = len(rows.to_output), len(columns.to_output)
+    shape = (rows.products, columns.products, -1, rows.tiles, columns.tiles, channels)
+    images = tf.transpose(tf.reshape(tiles, shape), (2, 0, 3, 1, 4, 5))
+    inner, outer = columns.products * columns.tiles, rows.products * rows.tiles
+    images = _multiply(columns.to_output, tf.reshape(images, (-1, inner, channels)))
+    images = _multiply(rows.to_output, tf.reshape(images, (-1, outer, width * channels)))
+    return tf.reshape(images, (-1, height, width, channels))
+
+
+def _multiply(matrix, batch):
+    return tf.matmul(tf.constant(matrix[None], batch.dtype), batch)
+
+
+def _axis(size, tile, resampling):
+    to_input, kernel, to_output = (np.array(part, np.float32) for part in _MAPS[tile])
+    products = tile + 2
+    full_size = 2 * size if resampling == "up" else size
+    tiles = full_size // tile
+    inputs = np.zeros((products, tiles, full_size + 2), np.float32)  # with a border of padding
+    outputs = np.zeros((full_size, products, tiles), np.float32)
+    for i in range(tiles):
+        inputs[:, i, tile * i : tile * i + products] = to_input
+        outputs[tile * i : tile * (i + 1), :, i] = to_output
+    inputs = inputs[..., 1:-1]
+    if resampling == "up":
+        inputs = inputs.reshape(products, tiles, size, 2).sum(axis=-1)
+    elif resampling == "down":
+        outputs = outputs.reshape(size // 2, 2, products, tiles).mean(axis=1)
+    needed = inputs.any(axis=(1, 2)) & outputs.any(axis=(0, 2))
+    count = int(needed.sum())
+    return _Axis(
+        inputs[needed].reshape(count * tiles, -1),
+        kernel[needed],
+        outputs[:, needed].reshape(-1, count * tiles),
+        count,
+        tiles,
     )
-    rows = tf.reshape(images, (-1, height, width * channels))
-    transformed = tf.matmul(tf.constant(to_input[None], images.dtype), rows)  # (b, 6*h/4, w*in)
-    products = [
-        tf.nn.conv2d(tf.reshape(part, (-1, groups, width, channels)), part_kernel, 1, "SAME")
-        for part, part_kernel in zip(
-            tf.split(transformed, _TRANSFORMED, axis=1), tf.unstack(kernels)
-        )
-    ]
-    products = tf.reshape(tf.concat(products, axis=1), (-1, _TRANSFORMED * groups, width * filters))
-    outputs = tf.matmul(tf.constant(to_output[None], images.dtype), products)  # (b, h, w*out)
-    return tf.reshape(outputs, (-1, height, width, filters))
-
-
-def _transforms(groups):
-    """The maps from all rows to all transformed rows, (6g, 4g), and back, (4g, 6g)."""
-    height = _ROWS * groups
-    to_input = np.zeros((_TRANSFORMED, groups, height + 2), np.float32)  # with rows of padding
-    to_output = np.zeros((height, _TRANSFORMED, groups), np.float32)
-    for group in range(groups):
-        first = _ROWS * group
-        to_input[:, group, first : first + _TRANSFORMED] = _INPUT
-        to_output[first : first + _ROWS, :, group] = _OUTPUT
-    return to_input[..., 1:-1].reshape(-1, height), to_output.reshape(height, -1)
