@@ -62,6 +62,11 @@ def optimizer_state(optimizer, network):
     }
 
 
+def tf_variable(variable):
+    """The `tf.Variable` that holds a Keras variable's value; in Keras 2 they are one."""
+    return variable.value if IS_KERAS_3 else variable
+
+
 def adam_moments(optimizer, variable):
     """The `tf.Variable`s that hold the two moments of a variable; each Keras finds them its way.
 
@@ -71,9 +76,10 @@ def adam_moments(optimizer, variable):
     """
     if IS_KERAS_3:
         index = optimizer._get_variable_index(variable)
-        return optimizer._momentums[index].value, optimizer._velocities[index].value
-    index = optimizer._index_dict[optimizer._var_key(variable)]
-    return optimizer._momentums[index], optimizer._velocities[index]
+    else:
+        index = optimizer._index_dict[optimizer._var_key(variable)]
+    moments = optimizer._momentums[index], optimizer._velocities[index]
+    return tuple(tf_variable(moment) for moment in moments)
 
 
 def check_same_keras(config):

@@ -66,13 +66,12 @@ def best_tile(images, kernel, resampling):
     doubling = 2 if resampling == "up" else 1
     height, width = (doubling * size for size in images.shape[1:3])
     size, channels = max(height, width), min(kernel.shape[2:])
-    if channels < max(128, (16 if resampling else 4) * size):
+    is_half = images.dtype.size < 4
+    if channels < max(128, (16 if resampling else 4) * size) or (is_half and size > 16):
         return None
-    # F(4x4) maps the kernel to four times its weights, and loses digits that bfloat16 lacks.
-    tile = 2 if channels >= 64 * size or images.dtype == tf.bfloat16 else 4
-    if height % tile or width % tile or images.dtype == tf.bfloat16 and size > 16:
-        return None
-    return tile
+    # F(4x4) maps a kernel to four times its weights, and loses digits that bfloat16 lacks.
+    tile = 2 if channels >= 64 * size or is_half else 4
+    return None if height % tile or width % tile else tile
 
 
 def _is_wanted():

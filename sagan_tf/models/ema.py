@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from sagan_tf.keras_compat import named_layers, named_variables
+from sagan_tf.keras_compat import named_layers, named_variables, tf_variable
 from sagan_tf.layers.spectral_norm import SpectralNormalized
 
 
@@ -47,6 +47,11 @@ class MovingAverage:
     def update(self, decay):
         """`average = decay * average + (1 - decay) * source`; singular vectors are copied."""
         for average, source in self._averaged:
-            average.assign_sub((1.0 - decay) * (average - source))
+            # One pass over the weights, where Keras's `assign_sub` makes three.
+            tf.raw_ops.ResourceApplyGradientDescent(
+                var=tf_variable(average).handle,
+                alpha=1.0 - decay,
+                delta=tf.subtract(average, source),
+            )
         for average, source in self._copied:
             average.assign(source)

@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 
 from sagan_tf import layers
+from sagan_tf.layers import spectral_norm
 from sagan_tf.layers.spectral_norm import inverse_sigma, power_iteration
 
 SPECTRAL = {
@@ -135,3 +136,41 @@ def test_keras_arguments_are_kept():
     outputs = layer(np.random.default_rng(0).standard_normal((2, 8, 8, 3)).astype(np.float32))
     assert outputs.shape == (2, 4, 4, 4)
     assert np.min(outputs) >= 0.0 and layer.bias is None
+
+
+@pytest.mark.parametrize("kind", ["conv", "dense"])
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+def test_large_kernels_divide_their_input_instead(kind, dtype, monkeypatch):
+    """Same outputs and gradients, `u` as well, whichever of the two sigma divides."""
+    keras.utils.set_random_seed(3)
+    random = np.random.default_rng(0)
+    inputs = tf.constant(random.standard_normal({"conv": (2, 4, 4, 8), "dense": (2, 9)}[kind]))
+    results = []
+    for threshold in (0, 10**9):
+        monkeypatch.setattr(spectral_norm, "_LARGE_KERNEL", threshold)
+        keras.utils.set_random_seed(4)
+        layer = {
+            "conv": lambda: layers.SpectralConv2D(6, 3, dtype=dtype),
+            "dense": lambda: layers.SpectralDense(5, dtype=dtype),
+        }[kind]()
+        tensor = tf.cast(inputs, layer.compute_dtype)
+        layer.build(tensor.shape)
+        with tf.GradientTape() as tape:
+            tape.watch(tensor)
+            outputs = layer(tensor, training=True)
+            loss = tf.reduce_sum(tf.sin(tf.cast(outputs, tf.float32)))
+        kernel_gradient, input_gradient = tape.gradient(loss, (layer.kernel, tensor))
+        results.append([outputs, kernel_gradient, input_gradient, layer.u])
+    tolerance = 1e-5 if dtype == "float32" else 4e-2
+    for one, other in zip(*results):
+        one, other = (tf.cast(tensor, tf.float32) for tensor in (one, other))
+        np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance)
+
+
+def test_a_large_kernel_of_zeros_gives_zeros():
+    layer = layers.SpectralConv2D(64, 3, kernel_initializer="zeros", bias_initializer="ones")
+    images = tf.ones((1, 4, 4, 32))
+    with tf.GradientTape() as tape:
+        outputs = layer(images, training=True)
+    np.testing.assert_array_equal(outputs, np.ones((1, 2, 2, 64)))
+    assert np.all(np.isfinite(tape.gradient(outputs, layer.kernel)))
