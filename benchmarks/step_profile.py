@@ -8,17 +8,19 @@ import re
 import tensorflow as tf
 from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
+from sagan_tf.training import summary
+
 _LINEAR = ("Conv2D", "Conv2DBackpropInput", "Conv2DBackpropFilter", "MatMul", "BatchMatMulV2")
 _STEPS = 3
 _NOT_IN_THE_STEP = ("__inference", "Eager")
 # What the names of operations say about them; the first that fits counts. Gradients carry the
 # name scopes of what they are gradients of.
 _PARTS = {
-    "convolutions": r":.*Conv2D|winograd/products",
+    "convolutions": r":.*Conv2D|products/MatMul",
     "spectral normalization": "spectral_norm",
     "batch normalization": "batch_norm",
     "attention": "attention",
-    "around convolutions": r"conv|shortcut|to_image",
+    "around convolutions": r"conv|shortcut|to_image|winograd",
     "optimizers": r"(^|/)adam",
 }
 
@@ -28,10 +30,7 @@ def linear_operations(graph):
 
     Power iterations' products with a vector are among them: less than a hundredth.
     """
-    ends = [tensor.op.name for tensor in graph.outputs] + [op.name for op in graph.control_outputs]
-    # TensorFlow leaves out what nothing depends on when it runs a graph.
-    part = tf.compat.v1.graph_util.extract_sub_graph(graph.as_graph_def(), ends)
-    linear = {node.name for node in part.node if node.op in _LINEAR}
+    linear = {op.name for op in summary.needed_operations(graph) if op.type in _LINEAR}
     options = tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()
     options["output"] = "none"
     nodes = [tf.compat.v1.profiler.profile(graph, cmd="scope", options=options)]
@@ -44,8 +43,14 @@ def linear_operations(graph):
     return found
 
 
-def write(run_step, directory):
-    """Writes a TensorBoard profile of some steps, and prints the most expensive operations."""
+def write(run_step, graph, directory):
+    """Writes a TensorBoard profile of some steps, and prints the most expensive operations.
+
+    Args:
+        run_step: runs the step once.
+        graph: of the step.
+        directory: where the profile goes.
+    """
     tf.profiler.experimental.start(directory)
     for _ in range(_STEPS):
         run_step()
@@ -54,11 +59,14 @@ def write(run_step, directory):
     with open(newest, "rb") as file:
         space = xplane_pb2.XSpace.FromString(file.read())
     kinds, parts, count = collections.Counter(), collections.Counter(), collections.Counter()
+    sums = _sums_for_spectral_norm(graph)
     for name, milliseconds in _operations(space):
         kind = name.rsplit(":", 1)[1]
         kinds[kind] += milliseconds / _STEPS
         count[kind] += 1 / _STEPS
         part = next((part for part, sign in _PARTS.items() if re.search(sign, name)), "the rest")
+        if name.rsplit(":", 1)[0] in sums:
+            part = "spectral normalization"
         parts[part] += milliseconds / _STEPS
     total = sum(kinds.values())
     print(f"{'operation':32}{'ms a step':>12}{'share':>8}{'calls':>8}")
@@ -67,6 +75,15 @@ def write(run_step, directory):
     print(f"{'part':32}{'ms a step':>12}{'share':>8}")
     for part, milliseconds in parts.most_common():
         print(f"{part:32}{milliseconds:12.1f}{milliseconds / total:8.1%}")
+
+
+def _sums_for_spectral_norm(graph):
+    """Names of the sums of a kernel's gradients, one of which is sigma's; their names don't say."""
+    return {
+        op.name
+        for op in graph.get_operations()
+        if op.type == "AddN" and any("spectral_norm" in tensor.op.name for tensor in op.inputs)
+    }
 
 
 def _operations(space):

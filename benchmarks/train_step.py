@@ -18,19 +18,17 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import configuration
 import step_profile
 import tensorflow as tf
 from absl import flags
 
-from sagan_tf import command_line, config
+from sagan_tf import command_line
 from sagan_tf.models import recipe
 from sagan_tf.training import loop
 from sagan_tf.training import strategy as strategies
 
-flags.DEFINE_string("preset", "imagenet_128", f"one of {', '.join(config.names())}")
-flags.DEFINE_integer("batch_size", None, "global batch; else the preset's", lower_bound=1)
-flags.DEFINE_list("set", [], "FIELD=VALUE,...: other fields of the configuration")
-flags.DEFINE_enum("precision", None, ["float32", "mixed_bfloat16"], "else the preset's")
+configuration.define_flags()
 flags.DEFINE_enum("strategy", "default", ["default", "auto", "mirrored", "tpu"], "as train/main.py")
 flags.DEFINE_integer("steps", 10, "timed steps", lower_bound=1)
 flags.DEFINE_string("profile", None, "directory for a TensorBoard profile of three more steps")
@@ -44,11 +42,7 @@ _MATRIX = 2048
 
 
 def main():
-    from sagan_tf.experiments import suites
-
-    changes = {"global_batch_size": FLAGS.batch_size, "precision": FLAGS.precision}
-    changes = {name: value for name, value in changes.items() if value is not None}
-    experiment = config.get(FLAGS.preset).replace(**changes, **suites.parse_changes(FLAGS.set))
+    experiment = configuration.chosen()
     result = measure(experiment, strategies.make(FLAGS.strategy))
     print(json.dumps(result), flush=True)
 
@@ -77,7 +71,7 @@ def measure(experiment, strategy):
     median = statistics.median(seconds)
     best = {name: max(c[name] for c in ceilings) for name in ceilings[0]}
     if FLAGS.profile:
-        step_profile.write(lambda: seconds_of(step, batch, model), FLAGS.profile)
+        step_profile.write(lambda: seconds_of(step, batch, model), graph, FLAGS.profile)
     return {
         "preset": experiment.preset,
         "batch_size": experiment.global_batch_size,

@@ -14,6 +14,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.dirname(sys.path[0]))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import configuration
 import exported
 import numpy as np
 import stablehlo
@@ -21,7 +22,7 @@ import step_profile
 import tensorflow as tf
 from absl import flags
 
-from sagan_tf import command_line, config
+from sagan_tf import command_line
 from sagan_tf.errors import ExportError, StackError
 from sagan_tf.keras_compat import IS_KERAS_3, named_variables, optimizer_state
 from sagan_tf.layers import winograd
@@ -33,23 +34,16 @@ Part = collections.namedtuple("Part", "name variable")
 
 
 def define_flags():
-    flags.DEFINE_string("preset", "imagenet_128", f"one of {', '.join(config.names())}")
-    flags.DEFINE_integer("batch_size", None, "else the preset's", lower_bound=1)
-    flags.DEFINE_enum("precision", None, ["float32", "mixed_bfloat16"], "else the preset's")
-    flags.DEFINE_list("set", [], "FIELD=VALUE,...: other fields of the configuration")
+    configuration.define_flags()
     flags.DEFINE_string("out", None, "the folder to write; it must not exist")
     flags.DEFINE_bool("check", True, "run the step here too, for what a device should compute")
 
 
 def main():
-    from sagan_tf.experiments import suites
-
     if FLAGS.out is None or os.path.exists(FLAGS.out):
         raise ExportError(f"out={FLAGS.out!r} is not allowed; out must be a folder to be made")
-    changes = {"global_batch_size": FLAGS.batch_size, "precision": FLAGS.precision}
-    changes = {name: value for name, value in changes.items() if value is not None}
     os.environ.setdefault(winograd.SWITCH, "0")  # an accelerator's library chooses such forms
-    experiment = config.get(FLAGS.preset).replace(**changes, **suites.parse_changes(FLAGS.set))
+    experiment = configuration.chosen()
     model = recipe.build(experiment)
     export = export_step(model, experiment, FLAGS.check, FLAGS.set)
     exported.write(FLAGS.out, export)

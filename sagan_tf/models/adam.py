@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from sagan_tf.config import DEFAULTS
 from sagan_tf.keras_compat import adam_moments
 
 
@@ -39,3 +40,13 @@ class Adam(keras.optimizers.Adam):
             epsilon=self.epsilon,
             grad=gradient,
         )
+
+
+def adam(
+    learning_rate,
+    beta_1=DEFAULTS.beta_1,
+    beta_2=DEFAULTS.beta_2,
+    epsilon=DEFAULTS.adam_epsilon,
+):
+    """The paper's optimizer: Adam without momentum."""
+    return Adam(learning_rate, beta_1, beta_2, epsilon)

@@ -1,9 +1,10 @@
 """From a configuration to a compiled model."""
 
+from sagan_tf.models.adam import adam
 from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.models.generator import Generator
 from sagan_tf.models.initialization import initialize
-from sagan_tf.models.sagan import SAGAN, adam
+from sagan_tf.models.sagan import SAGAN
 
 
 def build(config, class_names=None):

@@ -11,7 +11,7 @@ from sagan_tf.errors import ConfigError
 from sagan_tf.keras_compat import check_same_keras
 from sagan_tf.models import inputs
 from sagan_tf.models.accumulation import accumulate
-from sagan_tf.models.adam import Adam
+from sagan_tf.models.adam import adam
 from sagan_tf.models.architecture import EagerlyBuilt
 from sagan_tf.models.ema import MovingAverage, warmed_up_decay
 
@@ -310,13 +310,3 @@ class SAGAN(EagerlyBuilt):
         self.compile(
             **{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()}
         )
-
-
-def adam(
-    learning_rate,
-    beta_1=DEFAULTS.beta_1,
-    beta_2=DEFAULTS.beta_2,
-    epsilon=DEFAULTS.adam_epsilon,
-):
-    """The paper's optimizer: Adam without momentum."""
-    return Adam(learning_rate, beta_1, beta_2, epsilon)

@@ -59,7 +59,7 @@ def activation_bytes(model, batch_size):
     def peak(update, count, shape):
         inputs = tf.TensorSpec((count, *shape), tf.float32), tf.TensorSpec((count,), tf.int32)
         graph = tf.function(update).get_concrete_function(*inputs).graph
-        return _peak(_needed(graph), count)
+        return _peak(needed_operations(graph), count)
 
     return max(
         peak(discriminate, 2 * batch_size, size),
@@ -67,14 +67,15 @@ def activation_bytes(model, batch_size):
     )
 
 
-def _needed(graph):
-    """The operations that a graph's outputs depend on, in the order in which they were made."""
-    needed, waiting = set(), [tensor.op for tensor in graph.outputs]
+def needed_operations(graph):
+    """The operations of a function's graph that running it takes, in the order of their making."""
+    needed = set()
+    waiting = [tensor.op for tensor in graph.outputs] + list(graph.control_outputs)
     while waiting:
         op = waiting.pop()
         if op.name not in needed:
             needed.add(op.name)
-            waiting += [tensor.op for tensor in op.inputs]
+            waiting += [tensor.op for tensor in op.inputs] + list(op.control_inputs)
     return [op for op in graph.get_operations() if op.name in needed]
 
 

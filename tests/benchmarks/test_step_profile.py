@@ -33,7 +33,8 @@ def test_a_profile_names_the_parts_of_a_step(tmp_path, capsys):
 
     inputs = tf.ones((4, 64, 64, 16)), tf.ones((3, 3, 16, 16))
     step(*inputs)
-    step_profile.write(lambda: step(*inputs), str(tmp_path))
+    graph = step.get_concrete_function(*inputs).graph
+    step_profile.write(lambda: step(*inputs), graph, str(tmp_path))
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     parts = {
         line[0]: float(line[-1].rstrip("%"))
