@@ -268,10 +268,12 @@ def test_two_replicas_equal_one(tiny_config, tiny_batch, two_replicas):
     for _ in range(2):
         step(next(iterator))
     for network in ("generator", "discriminator", "ema_generator"):
-        pairs = zip(getattr(single, network).variables, getattr(model, network).variables)
-        for one, two in pairs:
-            one, two, name = one.numpy(), two.numpy(), one.name
-            np.testing.assert_allclose(one, two, rtol=1e-3, atol=2e-4, err_msg=name)
+        ours, theirs = (named_variables(getattr(part, network)) for part in (single, model))
+        for path, one in ours.items():
+            # Before batch norm a bias has a gradient of 0 but for rounding, which Adam scales up.
+            is_noise = path.endswith("bias") and "block" in path and network != "discriminator"
+            atol = 4 * tiny_config.generator_learning_rate if is_noise else 5e-5
+            np.testing.assert_allclose(one, theirs[path], rtol=1e-3, atol=atol, err_msg=path)
     ours, theirs = single.get_metrics_result(), model.get_metrics_result()
     assert float(theirs["discriminator_loss"]) == pytest.approx(
         float(ours["discriminator_loss"]), rel=1e-3
