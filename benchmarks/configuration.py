@@ -1,14 +1,15 @@
-"""The flags that say which configuration a benchmark of the training step runs."""
+"""The flags that say which configuration a benchmark of training runs."""
 
 from absl import flags
 
 from sagan_tf import config
+from sagan_tf.experiments import suites
 
 FLAGS = flags.FLAGS
 
 
-def define_flags():
-    flags.DEFINE_string("preset", "imagenet_128", f"one of {', '.join(config.names())}")
+def define_flags(preset="imagenet_128"):
+    flags.DEFINE_string("preset", preset, f"one of {', '.join(config.names())}")
     flags.DEFINE_integer("batch_size", None, "global batch; else the preset's", lower_bound=1)
     flags.DEFINE_list("set", [], "FIELD=VALUE,...: other fields of the configuration")
     flags.DEFINE_enum("precision", None, ["float32", "mixed_bfloat16"], "else the preset's")
@@ -16,8 +17,6 @@ def define_flags():
 
 def chosen():
     """The `ExperimentConfig` of the flags."""
-    from sagan_tf.experiments import suites
-
     changes = {"global_batch_size": FLAGS.batch_size, "precision": FLAGS.precision}
     changes = {name: value for name, value in changes.items() if value is not None}
     return config.get(FLAGS.preset).replace(**changes, **suites.parse_changes(FLAGS.set))

@@ -26,11 +26,13 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import configuration
 import step_profile
 import tensorflow as tf
 from absl import flags
 
 from sagan_tf import command_line, config
+from sagan_tf.experiments import suites
 from sagan_tf.models import recipe
 from sagan_tf.models.architecture import count_parameters
 from sagan_tf.training import loop, summary
@@ -39,9 +41,8 @@ from sagan_tf.training.checkpoints import Checkpoints
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PARTS = ("loop", "checkpoint", "workers", "count")
 flags.DEFINE_enum("part", "loop", PARTS, "what to measure")
-flags.DEFINE_string("preset", "fashion_mnist_32", f"one of {', '.join(config.names())}")
-flags.DEFINE_integer("base_channels", None, "width, for a quick try; else the preset's")
-flags.DEFINE_integer("batch_size", None, "global batch; else the preset's")
+configuration.define_flags("fashion_mnist_32")
+flags.adopt_module_key_flags(configuration)
 flags.DEFINE_integer("steps", 300, "training steps", lower_bound=15)
 flags.DEFINE_integer("repeats", 3, "turns that one worker and two workers take", lower_bound=1)
 FLAGS = flags.FLAGS
@@ -55,9 +56,7 @@ def main():
 
 
 def settings():
-    changes = {"base_channels": FLAGS.base_channels, "global_batch_size": FLAGS.batch_size}
-    changes = {name: value for name, value in changes.items() if value is not None}
-    return config.get(FLAGS.preset).replace(eval_every=None, train_steps=FLAGS.steps, **changes)
+    return configuration.chosen().replace(eval_every=None, train_steps=FLAGS.steps)
 
 
 def time_loop(experiment):
@@ -158,18 +157,15 @@ def cluster_rate(experiment, run_dir, groups):
         for server in (one, other):
             server.bind(("127.0.0.1", 0))
         addresses = [f"127.0.0.1:{server.getsockname()[1]}" for server in (one, other)]
-    every = max(FLAGS.steps // 5, 1)
+    experiment = experiment.replace(
+        log_every=max(FLAGS.steps // 5, 1),
+        sample_every=FLAGS.steps,
+        checkpoint_every=FLAGS.steps,
+    )
     command = [
         sys.executable,
         str(ROOT / "train" / "main.py"),
-        f"--preset={experiment.preset}",
-        f"--base_channels={experiment.base_channels}",
-        f"--global_batch_size={experiment.global_batch_size}",
-        f"--train_steps={FLAGS.steps}",
-        f"--log_every={every}",
-        f"--sample_every={FLAGS.steps}",
-        f"--checkpoint_every={FLAGS.steps}",
-        "--eval_every=none",
+        *suites.flags_of(experiment),
         f"--run_dir={run_dir}",
         f"--strategy={'multi_worker' if len(groups) > 1 else 'default'}",
     ]

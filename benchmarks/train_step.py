@@ -29,6 +29,7 @@ from sagan_tf.training import loop
 from sagan_tf.training import strategy as strategies
 
 configuration.define_flags()
+flags.adopt_module_key_flags(configuration)
 flags.DEFINE_enum("strategy", "default", ["default", "auto", "mirrored", "tpu"], "as train/main.py")
 flags.DEFINE_integer("steps", 10, "timed steps", lower_bound=1)
 flags.DEFINE_string("profile", None, "directory for a TensorBoard profile of three more steps")

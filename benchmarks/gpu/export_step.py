@@ -35,6 +35,7 @@ Part = collections.namedtuple("Part", "name variable")
 
 def define_flags():
     configuration.define_flags()
+    flags.adopt_module_key_flags(configuration)
     flags.DEFINE_string("out", None, "the folder to write; it must not exist")
     flags.DEFINE_bool("check", True, "run the step here too, for what a device should compute")
 

@@ -49,11 +49,9 @@ _MAPS = {
 class _Axis(NamedTuple):
     """The maps along the height or the width of whole images."""
 
-    to_input: np.ndarray  # (products * tiles, input pixels)
+    to_input: np.ndarray  # (products, tiles, input pixels)
     kernel: np.ndarray  # (products, 3)
-    to_output: np.ndarray  # (output pixels, products * tiles)
-    products: int
-    tiles: int
+    to_output: np.ndarray  # (output pixels, products, tiles)
 
 
 def best_tile(images, kernel, resampling):
@@ -111,22 +109,26 @@ def convolution(images, kernel, tile, resampling=None):
 def _cut(images, rows, columns):
     """(b, h, w, c) -> (products, b * tiles, c)."""
     _, height, width, channels = images.shape
-    images = _multiply(rows.to_input, tf.reshape(images, (-1, height, width * channels)))
-    images = _multiply(columns.to_input, tf.reshape(images, (-1, width, channels)))
-    shape = (-1, rows.products, rows.tiles, columns.products, columns.tiles, channels)
+    images = tf.reshape(images, (-1, height, width * channels))
+    images = _multiply(rows.to_input.reshape(-1, height), images)
+    images = tf.reshape(images, (-1, width, channels))
+    images = _multiply(columns.to_input.reshape(-1, width), images)
+    shape = (-1, *rows.to_input.shape[:2], *columns.to_input.shape[:2], channels)
     tiles = tf.transpose(tf.reshape(images, shape), (1, 3, 0, 2, 4, 5))
-    return tf.reshape(tiles, (rows.products * columns.products, -1, channels))
+    return tf.reshape(tiles, (len(rows.kernel) * len(columns.kernel), -1, channels))
 
 
 def _join(tiles, rows, columns):
     """(products, b * tiles, c) -> (b, h, w, c)."""
     channels = tiles.shape[-1]
-    height, width = len(rows.to_output), len(columns.to_output)
-    shape = (rows.products, columns.products, -1, rows.tiles, columns.tiles, channels)
+    height, row_products, row_tiles = rows.to_output.shape
+    width, column_products, column_tiles = columns.to_output.shape
+    shape = (row_products, column_products, -1, row_tiles, column_tiles, channels)
     images = tf.transpose(tf.reshape(tiles, shape), (2, 0, 3, 1, 4, 5))
-    inner, outer = columns.products * columns.tiles, rows.products * rows.tiles
-    images = _multiply(columns.to_output, tf.reshape(images, (-1, inner, channels)))
-    images = _multiply(rows.to_output, tf.reshape(images, (-1, outer, width * channels)))
+    images = tf.reshape(images, (-1, column_products * column_tiles, channels))
+    images = _multiply(columns.to_output.reshape(width, -1), images)
+    images = tf.reshape(images, (-1, row_products * row_tiles, width * channels))
+    images = _multiply(rows.to_output.reshape(height, -1), images)
     return tf.reshape(images, (-1, height, width, channels))
 
 
@@ -150,11 +152,4 @@ def _axis(size, tile, resampling):
     elif resampling == "down":
         outputs = outputs.reshape(size // 2, 2, products, tiles).mean(axis=1)
     needed = inputs.any(axis=(1, 2)) & outputs.any(axis=(0, 2))
-    count = int(needed.sum())
-    return _Axis(
-        inputs[needed].reshape(count * tiles, -1),
-        kernel[needed],
-        outputs[:, needed].reshape(-1, count * tiles),
-        count,
-        tiles,
-    )
+    return _Axis(inputs[needed], kernel[needed], outputs[:, needed])

@@ -11,9 +11,8 @@ from sagan_tf.errors import ConfigError
 from sagan_tf.keras_compat import check_same_keras
 from sagan_tf.models import inputs
 from sagan_tf.models.accumulation import accumulate
-from sagan_tf.models.adam import adam
-from sagan_tf.models.architecture import EagerlyBuilt
 from sagan_tf.models.ema import MovingAverage, warmed_up_decay
+from sagan_tf.models.two_optimizers import TwoOptimizers
 
 METRICS = (
     "discriminator_loss",
@@ -27,7 +26,7 @@ _GENERATOR_STREAM = 2**20  # keeps G's random numbers apart from those of any D 
 
 
 @keras.saving.register_keras_serializable(package="sagan_tf")
-class SAGAN(EagerlyBuilt):
+class SAGAN(TwoOptimizers):
     """Trains a Self-Attention GAN: hinge loss, two-timescale updates, averaged generator.
 
     One `train_step` makes `d_steps` updates of D, each on its own part of the batch and with
@@ -107,42 +106,6 @@ class SAGAN(EagerlyBuilt):
             initializer=keras.initializers.Constant(value),
             trainable=False,
         )
-
-    def compile(
-        self,
-        generator_optimizer=None,
-        discriminator_optimizer=None,
-        loss=DEFAULTS.loss,
-        jit_compile=False,
-        **kwargs,
-    ):
-        """Chooses optimizers and loss.
-
-        Args:
-            generator_optimizer: a Keras optimizer; None for the paper's Adam.
-            discriminator_optimizer: another one; None for the paper's Adam, 4 times as fast.
-            loss: "hinge", "non_saturating", "least_squares" or "wasserstein".
-            jit_compile: whether training compiles the step with XLA (slower on CPUs).
-            **kwargs: others of `keras.Model.compile`, such as `run_eagerly`.
-
-        Raises:
-            ConfigError: there is no loss of that name.
-        """
-        generator_optimizer = generator_optimizer or adam(DEFAULTS.generator_learning_rate)
-        discriminator_optimizer = discriminator_optimizer or adam(
-            DEFAULTS.discriminator_learning_rate
-        )
-        if generator_optimizer is discriminator_optimizer:
-            raise ConfigError(
-                "discriminator_optimizer", "the generator's", "an optimizer of its own"
-            )
-        self._adversarial = losses.get(loss)
-        self.loss_name = loss
-        super().compile(optimizer=generator_optimizer, jit_compile=jit_compile, **kwargs)
-        self.generator_optimizer = generator_optimizer
-        self.discriminator_optimizer = discriminator_optimizer
-        generator_optimizer.build(self.generator.trainable_variables)
-        discriminator_optimizer.build(self.discriminator.trainable_variables)
 
     @tf.autograph.experimental.do_not_convert  # all its control flow is Python's: traces faster
     def train_step(self, data):
@@ -294,19 +257,3 @@ class SAGAN(EagerlyBuilt):
             for name in ("generator", "discriminator")
         }
         return cls(**{**config, **networks})
-
-    def get_compile_config(self):
-        """Arguments of `compile`, for `save`."""
-        return {
-            "generator_optimizer": keras.saving.serialize_keras_object(self.generator_optimizer),
-            "discriminator_optimizer": keras.saving.serialize_keras_object(
-                self.discriminator_optimizer
-            ),
-            "loss": self.loss_name,
-        }
-
-    def compile_from_config(self, config):
-        """Compiles as `get_compile_config` describes."""
-        self.compile(
-            **{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()}
-        )

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from sagan_tf.layers import plain, resampling
+from tests.layers.convolutions import outputs_and_gradients, plain_convolution
 
 
 def _images(*shape, seed=0):
@@ -30,36 +31,20 @@ def test_downsample_averages():
     np.testing.assert_allclose(resampling.downsample(images), expected, atol=1e-6)
 
 
-def _plain_up(images, kernel):
-    return tf.nn.conv2d(resampling.upsample(images), kernel, 1, "SAME")
-
-
-def _plain_down(images, kernel):
-    return resampling.downsample(tf.nn.conv2d(images, kernel, 1, "SAME"))
-
-
-def _with_gradients(function, images, kernel, weights):
-    with tf.GradientTape() as tape:
-        tape.watch((images, kernel))
-        outputs = function(images, kernel)
-        loss = tf.reduce_sum(outputs * weights)
-    return outputs, *tape.gradient(loss, (images, kernel))
-
-
 @pytest.mark.parametrize("size", [8, 16, 18], ids=["small", "merged", "not a power of two"])
 @pytest.mark.parametrize("direction", ["up", "down"])
 def test_one_convolution_equals_two_operations(direction, size):
     """Outputs and both gradients, at the borders too; `size` is that of the larger image."""
-    up = direction == "up"
-    merged, plain_form = {
-        "up": (resampling.upsampled_convolution, _plain_up),
-        "down": (resampling.convolution_downsampled, _plain_down),
+    merged = {
+        "up": resampling.upsampled_convolution,
+        "down": resampling.convolution_downsampled,
     }[direction]
-    images = _images(2, *((size // 2,) * 2 if up else (size,) * 2), 5)
-    kernel = _images(3, 3, 5, 7, seed=1)
-    weights = _images(2, *((size,) * 2 if up else (size // 2,) * 2), 7, seed=2)
-    actual = _with_gradients(merged, images, kernel, weights)
-    expected = _with_gradients(plain_form, images, kernel, weights)
+    size = size // 2 if direction == "up" else size
+    images, kernel = _images(2, size, size, 5), _images(3, 3, 5, 7, seed=1)
+    actual = outputs_and_gradients(merged, images, kernel)
+    expected = outputs_and_gradients(
+        lambda images, kernel: plain_convolution(images, kernel, direction), images, kernel
+    )
     for one, other in zip(actual, expected):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
 

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from sagan_tf.layers import plain, winograd
+from tests.layers.convolutions import outputs_and_gradients, plain_convolution
 
 RANDOM = np.random.default_rng(0)
 DIRECTIONS = [None, "up", "down"]
@@ -12,26 +13,6 @@ DIRECTIONS = [None, "up", "down"]
 
 def normal(*shape):
     return tf.constant(RANDOM.standard_normal(shape), tf.float32)
-
-
-def plain_convolution(images, kernel, direction=None):
-    """The definition: doubling before, or averaging after, TensorFlow's convolution."""
-    if direction == "up":
-        images = tf.repeat(tf.repeat(images, 2, axis=1), 2, axis=2)
-    outputs = tf.nn.conv2d(images, kernel, 1, "SAME")
-    return tf.nn.avg_pool2d(outputs, 2, 2, "VALID") if direction == "down" else outputs
-
-
-def outputs_and_gradients(convolution, images, kernel, eager=True):
-    def run(images, kernel):
-        with tf.GradientTape() as tape:
-            tape.watch((images, kernel))
-            outputs = convolution(images, kernel)
-        weights = np.random.default_rng(1).standard_normal(outputs.shape)
-        gradients = tape.gradient(outputs, (images, kernel), tf.constant(weights, outputs.dtype))
-        return outputs, *gradients
-
-    return (run if eager else tf.function(run))(images, kernel)
 
 
 @pytest.mark.parametrize("eager", [False, True], ids=["graph", "eager"])
