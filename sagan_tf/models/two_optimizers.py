@@ -41,7 +41,7 @@ class TwoOptimizers(EagerlyBuilt):
                 "discriminator_optimizer", "the generator's", "an optimizer of its own"
             )
         self._adversarial = losses.get(loss)
-        self.loss_name = loss
+        self._compiled_with = {"loss": loss, "jit_compile": jit_compile, **kwargs}
         super().compile(optimizer=generator_optimizer, jit_compile=jit_compile, **kwargs)
         self.generator_optimizer = generator_optimizer
         self.discriminator_optimizer = discriminator_optimizer
@@ -50,12 +50,13 @@ class TwoOptimizers(EagerlyBuilt):
 
     def get_compile_config(self):
         """Arguments of `compile`, for `save`."""
+        arguments = {
+            "generator_optimizer": self.generator_optimizer,
+            "discriminator_optimizer": self.discriminator_optimizer,
+            **self._compiled_with,
+        }
         return {
-            "generator_optimizer": keras.saving.serialize_keras_object(self.generator_optimizer),
-            "discriminator_optimizer": keras.saving.serialize_keras_object(
-                self.discriminator_optimizer
-            ),
-            "loss": self.loss_name,
+            name: keras.saving.serialize_keras_object(value) for name, value in arguments.items()
         }
 
     def compile_from_config(self, config):

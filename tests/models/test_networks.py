@@ -118,4 +118,4 @@ def test_bad_arguments(network, arguments, message):
 def test_presets_build(name):
     model = recipe.build(config.get(name).replace(base_channels=1))
     assert model.generator.resolution == config.get(name).resolution
-    assert model.loss_name == "hinge"
+    assert model.get_compile_config()["loss"] == "hinge"

@@ -204,6 +204,17 @@ def test_fit_on_arrays_then_save_and_load(tiny_config, tiny_batch, tmp_path):
     assert again.step.numpy() == 12
 
 
+def test_loading_compiles_as_before(tiny_config, tmp_path):
+    model = recipe.build(tiny_config)
+    model.compile(loss="wasserstein", jit_compile=True, steps_per_execution=3)
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    assert again.jit_compile is True
+    assert again.get_compile_config() == model.get_compile_config()
+    assert again.get_compile_config()["steps_per_execution"] == 3
+    assert again.get_compile_config()["loss"] == "wasserstein"
+
+
 def test_fit_on_a_dataset_of_float_images_unconditional(tiny_config):
     config = tiny_config.replace(num_classes=None)
     model = recipe.build(config)
