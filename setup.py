@@ -7,7 +7,7 @@ import setuptools
 
 HERE = pathlib.Path(__file__).parent
 VERSION = re.search(
-    r'^__version__ = "(.+)"$', (HERE / "sagan_tf" / "__init__.py").read_text(), re.MULTILINE
+    r'^__version__ = "(.+)"$', (HERE / "sagan_tf" / "version.py").read_text(), re.MULTILINE
 ).group(1)
 
 setuptools.setup(

@@ -7,10 +7,10 @@ import warnings
 
 import numpy as np
 
+from sagan_tf import hashing
 from sagan_tf.errors import ConfigError, EvaluationError
 from sagan_tf.evaluation import (
     garments,
-    hashing,
     manifold,
     metrics,
     records,

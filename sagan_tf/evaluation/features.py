@@ -8,8 +8,8 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
+from sagan_tf import hashing
 from sagan_tf.errors import EvaluationError
-from sagan_tf.evaluation import hashing
 
 _ADVICE = "choose another one, or eval_every=none in training"
 

@@ -13,9 +13,8 @@ import urllib.request
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
-from sagan_tf import files
+from sagan_tf import files, hashing
 from sagan_tf.errors import EvaluationError
-from sagan_tf.evaluation import hashing
 from sagan_tf.evaluation.features import FeatureNetwork, saved_model_function
 
 GRAPH_FILE = "classify_image_graph_def.pb"

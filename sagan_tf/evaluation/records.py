@@ -12,9 +12,8 @@ import numpy
 import scipy
 import tensorflow as tf
 
-from sagan_tf import files
+from sagan_tf import files, hashing
 from sagan_tf.errors import EvaluationError
-from sagan_tf.evaluation import hashing
 
 MIN_SAMPLES = 10_000
 _TITLES = {

@@ -15,10 +15,9 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from sagan_tf import files, sampling
+from sagan_tf import files, hashing, sampling
 from sagan_tf.config import ExperimentConfig
 from sagan_tf.errors import ConfigError, UserError
-from sagan_tf.evaluation import hashing
 from sagan_tf.keras_compat import named_variables
 from sagan_tf.models import recipe
 from sagan_tf.serving import origin
