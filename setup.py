@@ -22,7 +22,7 @@ setuptools.setup(
     package_data={
         "sagan_tf.data": ["bundled/*"],
         "sagan_tf.evaluation": ["bundled/*"],
-        "sagan_tf.pretrained": ["bundled/*"],
+        "sagan_tf.runs.pretrained": ["bundled/*"],
     },
     install_requires=[
         # TensorFlow 2.15 brings Keras 2.15, all later ones Keras 3; docs/stacks.md.

@@ -35,8 +35,8 @@ from sagan_tf import command_line, config
 from sagan_tf.config.flags import flags_of
 from sagan_tf.models import recipe
 from sagan_tf.models.architecture import count_parameters
+from sagan_tf.runs.checkpoints import Checkpoints
 from sagan_tf.training import loop, summary
-from sagan_tf.training.checkpoints import Checkpoints
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PARTS = ("loop", "checkpoint", "workers", "count")

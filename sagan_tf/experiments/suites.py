@@ -16,8 +16,8 @@ import sys
 from sagan_tf import config as configs
 from sagan_tf.config.flags import flags_of
 from sagan_tf.errors import ConfigError, RunDirectoryError, UserError
-from sagan_tf.evaluation import records, runs
-from sagan_tf.training import run_directory
+from sagan_tf.runs import directory as run_directory
+from sagan_tf.runs import scores as records
 
 SUITES = {
     "stabilization": ("sagan_sn_d_only", "sagan_no_ttur", "sagan_no_attention"),
@@ -73,7 +73,7 @@ class Arm:
 
     def scores(self):
         """The newest record of each (step, metric) that evaluation has left in the run."""
-        lines = records.read(os.path.join(self.path, runs.RECORDS))
+        lines = records.read(os.path.join(self.path, records.FILE_NAME))
         newest = {(line["step"], line["metric"]): line for line in lines}
         return [newest[key] for key in sorted(newest) if key[0] in self.steps]
 

@@ -8,8 +8,8 @@ import os
 import tensorflow as tf
 
 from sagan_tf import hashing
-from sagan_tf.evaluation import records
 from sagan_tf.models.architecture import count_parameters
+from sagan_tf.runs import scores as records
 from sagan_tf.serving import warmup
 from sagan_tf.version import __version__
 

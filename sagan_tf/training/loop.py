@@ -16,9 +16,9 @@ from sagan_tf.evaluation.runs import RunScorer
 from sagan_tf.evaluation.settings import Settings
 from sagan_tf.images import image_grid, save_png
 from sagan_tf.models import recipe
-from sagan_tf.training import run_directory
+from sagan_tf.runs import directory as run_directory
+from sagan_tf.runs.checkpoints import Checkpoints
 from sagan_tf.training import strategy as strategies
-from sagan_tf.training.checkpoints import Checkpoints
 from sagan_tf.training.reporting import Reporter, SilentReporter
 from sagan_tf.training.workers import Workers
 

@@ -6,9 +6,9 @@ import time
 import pytest
 
 from sagan_tf import config as configs
-from sagan_tf.evaluation import records
 from sagan_tf.experiments import suites
-from sagan_tf.training import run_directory
+from sagan_tf.runs import directory as run_directory
+from sagan_tf.runs import scores as records
 
 
 def test_full_scale_is_the_presets(tmp_path):

@@ -11,7 +11,7 @@ import tensorflow as tf
 from sagan_tf.errors import RunDirectoryError
 from sagan_tf.keras_compat import named_variables, optimizer_state
 from sagan_tf.models import recipe
-from sagan_tf.training import run_directory
+from sagan_tf.runs import directory as run_directory
 
 _NETWORKS = ("generator", "discriminator", "ema_generator")
 _NAME = "step"

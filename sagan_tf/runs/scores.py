@@ -15,6 +15,7 @@ import tensorflow as tf
 from sagan_tf import files, hashing
 from sagan_tf.errors import EvaluationError
 
+FILE_NAME = "evaluation.jsonl"
 MIN_SAMPLES = 10_000
 _TITLES = {
     "fid": "FID",

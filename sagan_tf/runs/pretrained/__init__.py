@@ -20,7 +20,7 @@ from sagan_tf.config import ExperimentConfig
 from sagan_tf.errors import ConfigError, UserError
 from sagan_tf.keras_compat import named_variables
 from sagan_tf.models import recipe
-from sagan_tf.serving import origin
+from sagan_tf.runs import source as origin
 
 BUNDLED = os.path.join(os.path.dirname(__file__), "bundled")
 LARGEST_FILE = 4_000_000  # bytes of weights in a package that everyone downloads
