@@ -7,7 +7,7 @@ import setuptools
 
 HERE = pathlib.Path(__file__).parent
 VERSION = re.search(
-    r'^__version__ = "(.+)"$', (HERE / "sagan_tf" / "__init__.py").read_text(), re.MULTILINE
+    r'^__version__ = "(.+)"$', (HERE / "sagan_tf" / "version.py").read_text(), re.MULTILINE
 ).group(1)
 
 setuptools.setup(
@@ -22,7 +22,7 @@ setuptools.setup(
     package_data={
         "sagan_tf.data": ["bundled/*"],
         "sagan_tf.evaluation": ["bundled/*"],
-        "sagan_tf.pretrained": ["bundled/*"],
+        "sagan_tf.runs.pretrained": ["bundled/*"],
     },
     install_requires=[
         # TensorFlow 2.15 brings Keras 2.15, all later ones Keras 3; docs/stacks.md.

@@ -3,7 +3,7 @@
 from absl import flags
 
 from sagan_tf import config
-from sagan_tf.experiments import suites
+from sagan_tf.config.flags import parse_changes
 
 FLAGS = flags.FLAGS
 
@@ -19,4 +19,4 @@ def chosen():
     """The `ExperimentConfig` of the flags."""
     changes = {"global_batch_size": FLAGS.batch_size, "precision": FLAGS.precision}
     changes = {name: value for name, value in changes.items() if value is not None}
-    return config.get(FLAGS.preset).replace(**changes, **suites.parse_changes(FLAGS.set))
+    return config.get(FLAGS.preset).replace(**changes, **parse_changes(FLAGS.set))

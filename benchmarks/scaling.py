@@ -32,11 +32,11 @@ import tensorflow as tf
 from absl import flags
 
 from sagan_tf import command_line, config
-from sagan_tf.experiments import suites
+from sagan_tf.config.flags import flags_of
 from sagan_tf.models import recipe
 from sagan_tf.models.architecture import count_parameters
+from sagan_tf.runs.checkpoints import Checkpoints
 from sagan_tf.training import loop, summary
-from sagan_tf.training.checkpoints import Checkpoints
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PARTS = ("loop", "checkpoint", "workers", "count")
@@ -165,7 +165,7 @@ def cluster_rate(experiment, run_dir, groups):
     command = [
         sys.executable,
         str(ROOT / "train" / "main.py"),
-        *suites.flags_of(experiment),
+        *flags_of(experiment),
         f"--run_dir={run_dir}",
         f"--strategy={'multi_worker' if len(groups) > 1 else 'default'}",
     ]

@@ -9,9 +9,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # hides TensorFlow's notes, 
 from absl import flags
 
 from sagan_tf import command_line
+from sagan_tf import images as grids
 from sagan_tf.errors import UserError
 from sagan_tf.serving import client, warmup
-from sagan_tf.visualization import grids
 
 flags.DEFINE_string("grpc", None, "HOST:PORT of a model server")
 flags.DEFINE_string("rest", None, "http://HOST:PORT of a model server")

@@ -8,8 +8,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # hides TensorFlow's notes, 
 
 from absl import flags
 
-from sagan_tf import command_line, pretrained
+from sagan_tf import command_line
 from sagan_tf.errors import ConfigError
+from sagan_tf.runs import pretrained
 from sagan_tf.serving import frozen, saved_model
 
 flags.DEFINE_string("run_dir", None, "what train/main.py --run_dir wrote")

@@ -16,11 +16,10 @@ from sagan_tf.errors import (
 from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.models.generator import Generator
 from sagan_tf.models.sagan import SAGAN
-from sagan_tf.pretrained import load as load_pretrained
+from sagan_tf.runs.checkpoints import load
+from sagan_tf.runs.pretrained import load as load_pretrained
 from sagan_tf.serving.saved_model import export
-from sagan_tf.training.checkpoints import load
-
-__version__ = "0.1.0"
+from sagan_tf.version import __version__
 
 __all__ = [
     "SAGAN",
@@ -36,6 +35,7 @@ __all__ = [
     "StackError",
     "TrainingError",
     "UserError",
+    "__version__",
     "config",
     "evaluation",
     "export",

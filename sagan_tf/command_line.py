@@ -10,9 +10,8 @@ import sys
 from absl import app, flags, logging
 
 from sagan_tf import config
-from sagan_tf.errors import ConfigError, UserError
-
-_NONE = "none"
+from sagan_tf.config.flags import override
+from sagan_tf.errors import UserError
 
 
 def define_config_flags(default_preset=config.DEFAULT_PRESET):
@@ -43,59 +42,6 @@ def config_from_flags(**changes):
         if name != "preset" and flags.FLAGS[name].present
     }
     return override(config.get(flags.FLAGS.preset).replace(**changes), given)
-
-
-def override(preset, given):
-    """A configuration with some fields as a user wrote them.
-
-    A preset's scores are for its own images: with another `dataset` there are none unless
-    `eval_every` is given too.
-
-    Args:
-        preset: `ExperimentConfig`.
-        given: {name of a field: text}.
-    """
-    values = {name: parse_value(name, text) for name, text in given.items()}
-    if values.get("dataset", preset.dataset) != preset.dataset:
-        values.setdefault("eval_every", None)
-    return preset.replace(**values)
-
-
-def parse_value(name, text):
-    """The value of a configuration field from its text on the command line.
-
-    Args:
-        name: name of the field.
-        text: what the user wrote; a flag of true or false has been parsed already.
-
-    Raises:
-        ConfigError: the text is not such a value.
-    """
-    field = config.FIELDS[name]
-    parse = _PARSERS[str(field.type).partition(" | ")[0]]
-    if field.type.endswith("| None") and text.lower() == _NONE:
-        return None
-    try:
-        return parse(text)
-    except ValueError as error:
-        raise ConfigError(name, text, field.metadata["allowed"]) from error
-
-
-def _parse_int(text):
-    return int(text.replace("_", ""))
-
-
-def _parse_numbers(text):
-    return tuple(int(part) for part in text.strip("()").split(",") if part.strip())
-
-
-_PARSERS = {
-    "str": str,
-    "int": _parse_int,
-    "float": float,
-    "bool": bool,
-    "tuple": _parse_numbers,
-}
 
 
 def run(main):

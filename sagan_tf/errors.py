@@ -47,3 +47,8 @@ class ExportError(UserError):
 
 class ServingError(UserError):
     """A model server cannot be reached, or refuses the request."""
+
+
+def first_line(error):
+    """The first line of an exception's message, or the name of its class if it says nothing."""
+    return " ".join(str(error).splitlines()[:1]) or type(error).__name__

@@ -1,10 +1,8 @@
 """Latents and labels as pure functions of a seed, a step and a place in the global batch."""
 
-import numpy as np
 import tensorflow as tf
 
 from sagan_tf.errors import ConfigError
-from sagan_tf.models import inputs
 
 
 def fold_in(seed, *numbers):
@@ -96,21 +94,3 @@ def latents_from_seeds(seeds, latent_dim):
 def to_uint8(images):
     """Float images in [-1, 1] as uint8, rounded."""
     return tf.cast(tf.round((tf.clip_by_value(images, -1.0, 1.0) + 1.0) * 127.5), tf.uint8)
-
-
-def draw_images(generator, labels, num_images, seed, truncation, batch_size):
-    """Draws uint8 images (n, h, w, c) from a generator; `SAGAN.generate` says how."""
-    if generator.num_classes is None:
-        if not num_images or num_images < 1:
-            raise ConfigError("num_images", num_images, "above 0 for an unconditional model")
-        labels = np.zeros(num_images, np.int32)
-    elif labels is None:
-        raise ConfigError("labels", None, "one class an image: the model is conditional")
-    else:
-        labels = np.asarray(labels)
-        inputs.check_labels(labels, generator.num_classes)
-    drawn = latents(seed, len(labels), generator.latent_dim, truncation)
-    starts = range(0, len(labels), batch_size)
-    parts = [slice(start, start + batch_size) for start in starts]
-    images = [to_uint8(generator(drawn[part], labels[part].astype(np.int32))) for part in parts]
-    return np.concatenate([part.numpy() for part in images])

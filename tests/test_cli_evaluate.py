@@ -9,8 +9,8 @@ import pytest
 
 from sagan_tf import config
 from sagan_tf.models import recipe
-from sagan_tf.training import run_directory
-from sagan_tf.training.checkpoints import Checkpoints
+from sagan_tf.runs import directory as run_directory
+from sagan_tf.runs.checkpoints import Checkpoints
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SCRIPT = os.path.join(ROOT, "train", "evaluate.py")

@@ -10,8 +10,8 @@ import PIL.Image
 import pytest
 
 from sagan_tf.models import recipe
-from sagan_tf.training import run_directory
-from sagan_tf.training.checkpoints import Checkpoints
+from sagan_tf.runs import directory as run_directory
+from sagan_tf.runs.checkpoints import Checkpoints
 
 ROOT = pathlib.Path(__file__).parents[1]
 

@@ -10,9 +10,10 @@ from absl import flags
 
 from sagan_tf import command_line
 from sagan_tf.errors import ConfigError
-from sagan_tf.evaluation import evaluator, inception, records, runs
+from sagan_tf.evaluation import evaluator, inception, runs
 from sagan_tf.evaluation.generated import BATCH_NORM_MODES, Drawing
 from sagan_tf.evaluation.settings import Settings
+from sagan_tf.runs import scores as records
 from sagan_tf.training import strategy as strategies
 
 flags.DEFINE_string("run_dir", None, "score the checkpoints of this run")

@@ -9,6 +9,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # hides TensorFlow's notes, 
 from absl import flags
 
 from sagan_tf import command_line
+from sagan_tf.config.flags import parse_changes
 from sagan_tf.errors import ConfigError, UserError
 from sagan_tf.evaluation import inception
 from sagan_tf.experiments import results, suites
@@ -36,7 +37,7 @@ def _passed_on(names):
 
 def main():
     """Runs what has not run yet, then writes the table and the figures."""
-    changes = suites.parse_changes(FLAGS.set)
+    changes = parse_changes(FLAGS.set)
     arms = suites.arms(FLAGS.suite, FLAGS.scale, FLAGS.seeds, FLAGS.out, changes)
     if FLAGS.num_samples is not None and FLAGS.num_samples < 2:
         raise ConfigError("num_samples", FLAGS.num_samples, "at least 2")

@@ -16,7 +16,7 @@ import tqdm
 from sagan_tf import files
 from sagan_tf.data import loading, manifest, pipeline, sources
 from sagan_tf.errors import DataError
-from sagan_tf.visualization import grids
+from sagan_tf.images import image_grid, save_png
 
 REPORT_NAME, GRID_NAME, UNREADABLE_NAME = "data.json", "data.png", "unreadable.txt"
 # TFDS and other people's TFRecords are checked up to here; files in folders all.
@@ -205,4 +205,4 @@ def _save_grid(source, config, path):
     count = -(-_GRID_IMAGES // config.global_batch_size)
     images, labels = next(iter(batches.take(count).unbatch().batch(_GRID_IMAGES)))
     images = images.numpy()[np.argsort(labels, kind="stable")]
-    grids.save_png(path, grids.image_grid(images, math.ceil(math.sqrt(len(images)))))
+    save_png(path, image_grid(images, math.ceil(math.sqrt(len(images)))))

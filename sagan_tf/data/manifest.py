@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import os
 
 import tensorflow as tf
 
-from sagan_tf import files
+from sagan_tf import files, hashing
 from sagan_tf.errors import ConfigError, DataError
 
 FILE_NAME = "dataset.json"
@@ -78,7 +77,7 @@ class Manifest:
     @property
     def checksum(self):
         """SHA-256 over the checksums of the shards."""
-        return hashlib.sha256("".join(s.sha256 for s in self.shards).encode()).hexdigest()
+        return hashing.bytes_sha256("".join(s.sha256 for s in self.shards).encode())
 
     def write(self, directory):
         """Writes `dataset.json`, whole or not at all."""
@@ -140,7 +139,7 @@ class Manifest:
         """Raises DataError unless every shard has the contents that were prepared."""
         for shard in self.shards:
             path = os.path.join(directory, shard.file)
-            if sha256(path) != shard.sha256:
+            if hashing.file_sha256(path) != shard.sha256:
                 raise DataError(f"{path} is damaged: its checksum is not that of dataset.json")
 
 
@@ -156,12 +155,3 @@ def merge_histograms(histograms):
         for label, count in histogram.items():
             total[label] = total.get(label, 0) + count
     return dict(sorted(total.items()))
-
-
-def sha256(path, chunk=1 << 20):
-    """SHA-256 of a file, in hexadecimal."""
-    digest = hashlib.sha256()
-    with tf.io.gfile.GFile(path, "rb") as file:
-        while block := file.read(chunk):
-            digest.update(block)
-    return digest.hexdigest()

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 import tqdm
 
-from sagan_tf import files, sampling
+from sagan_tf import files, hashing, sampling
 from sagan_tf.data import loading, manifest, pipeline, records
 from sagan_tf.errors import DataError
 
@@ -143,7 +143,7 @@ class _Plan:
             file=self.file_name(shard),
             num_examples=written.count,
             num_bytes=tf.io.gfile.stat(path).length,
-            sha256=manifest.sha256(path),
+            sha256=hashing.file_sha256(path),
             histogram=written.histogram,
             skipped=tuple(item.name for item in written.problems),
         )

@@ -7,17 +7,12 @@ import warnings
 
 import numpy as np
 
+from sagan_tf import hashing
 from sagan_tf.errors import ConfigError, EvaluationError
-from sagan_tf.evaluation import (
-    garments,
-    hashing,
-    manifold,
-    metrics,
-    records,
-    statistics,
-)
+from sagan_tf.evaluation import garments, manifold, metrics, statistics
 from sagan_tf.evaluation.extraction import Extractor
 from sagan_tf.evaluation.statistics import FeatureStatistics
+from sagan_tf.runs import scores as records
 
 # What each metric needs of single images; fid needs their moments only.
 _KEPT = {

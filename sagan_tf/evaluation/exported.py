@@ -8,7 +8,7 @@ import os
 import tensorflow as tf
 
 from sagan_tf import files, sampling
-from sagan_tf.errors import EvaluationError
+from sagan_tf.errors import EvaluationError, first_line
 from sagan_tf.evaluation.generated import cut
 
 
@@ -70,7 +70,7 @@ def _serving_default(path):
     try:
         model = tf.saved_model.load(path)
     except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise EvaluationError(f"export_dir={path!r} does not load: {reason}") from error
     draw = model.signatures.get("serving_default")
     if (

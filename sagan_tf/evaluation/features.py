@@ -8,8 +8,8 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
-from sagan_tf.errors import EvaluationError
-from sagan_tf.evaluation import hashing
+from sagan_tf import hashing
+from sagan_tf.errors import EvaluationError, first_line
 
 _ADVICE = "choose another one, or eval_every=none in training"
 
@@ -106,9 +106,9 @@ def load_network(path):
     try:
         model = keras.saving.load_model(path, compile=False)
     except (ValueError, OSError) as error:
-        first_line = str(error).splitlines()[0]
+        reason = first_line(error)
         raise EvaluationError(
-            f"feature_network={path!r} is no Keras model that loads here: {first_line}"
+            f"feature_network={path!r} is no Keras model that loads here: {reason}"
         ) from error
     return keras_network(model, os.path.basename(path), hashing.file_sha256(path))
 
@@ -154,8 +154,8 @@ def saved_model_function(path):
     try:
         model = tf.saved_model.load(path)
     except (OSError, ValueError) as error:
-        first_line = str(error).splitlines()[0]
-        raise EvaluationError(f"{path} is no SavedModel that loads here: {first_line}") from error
+        reason = first_line(error)
+        raise EvaluationError(f"{path} is no SavedModel that loads here: {reason}") from error
     if callable(model):
         return model
     signature = model.signatures.get("serving_default")

@@ -14,9 +14,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from sagan_tf import files
+from sagan_tf import files, hashing
 from sagan_tf.errors import EvaluationError
-from sagan_tf.evaluation import hashing
 from sagan_tf.evaluation.features import FeatureNetwork
 
 NAME = "garments"

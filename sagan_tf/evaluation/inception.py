@@ -13,9 +13,8 @@ import urllib.request
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
-from sagan_tf import files
-from sagan_tf.errors import EvaluationError
-from sagan_tf.evaluation import hashing
+from sagan_tf import files, hashing
+from sagan_tf.errors import EvaluationError, first_line
 from sagan_tf.evaluation.features import FeatureNetwork, saved_model_function
 
 GRAPH_FILE = "classify_image_graph_def.pb"
@@ -102,8 +101,8 @@ def _graph(path, sha256):
         _renew_batch_norms(graph_def)
         function = _graph_function(graph_def)
     except (DecodeError, ValueError, AssertionError) as error:
-        first_line = str(error).splitlines()[0]
-        raise EvaluationError(f"{path} is not the Inception graph: {first_line}") from error
+        reason = first_line(error)
+        raise EvaluationError(f"{path} is not the Inception graph: {reason}") from error
     comparable = "yes" if sha256 == GRAPH_SHA256 else "unverified"
     return FeatureNetwork(
         function, "inception-2015-12-05", sha256, _PREPROCESSING, comparable=comparable

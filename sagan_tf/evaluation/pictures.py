@@ -8,11 +8,11 @@ import itertools
 import numpy as np
 import tensorflow as tf
 
+from sagan_tf import hashing
 from sagan_tf.config import DEFAULTS
 from sagan_tf.data import loading
 from sagan_tf.data.folder import FolderSource
 from sagan_tf.errors import EvaluationError
-from sagan_tf.evaluation import hashing
 
 _FINGERPRINTED = 64
 

@@ -10,15 +10,15 @@ import tensorflow as tf
 from sagan_tf.config import ExperimentConfig
 from sagan_tf.data import sources
 from sagan_tf.errors import ConfigError, EvaluationError, RunDirectoryError
-from sagan_tf.evaluation import best, records
 from sagan_tf.evaluation.exported import ExportedImages
 from sagan_tf.evaluation.generated import GeneratedImages
 from sagan_tf.evaluation.pictures import FolderImages, SourceImages
 from sagan_tf.models import recipe
-from sagan_tf.training import run_directory
-from sagan_tf.training.checkpoints import Checkpoints
+from sagan_tf.runs import best
+from sagan_tf.runs import directory as run_directory
+from sagan_tf.runs import scores as records
+from sagan_tf.runs.checkpoints import Checkpoints
 
-RECORDS = "evaluation.jsonl"
 WATCH = "watch"
 _WATCH_SECONDS = 30  # between looks for new checkpoints
 
@@ -72,14 +72,14 @@ class RunScorer:
             subject=self._run.path,
             config_sha256=records.config_sha256(self._run.config),
         )
-        records.append(self._run.join(RECORDS), result)
+        records.append(self._run.join(records.FILE_NAME), result)
         best.keep_if_best(self._run, model, result)
         return result
 
     def scored_steps(self):
         """Steps that `evaluation.jsonl` has scores of under these very settings."""
         settings = self._evaluator.settings_sha256(**self._drawing.provenance())
-        lines = records.read(self._run.join(RECORDS))
+        lines = records.read(self._run.join(records.FILE_NAME))
         return {line["step"] for line in lines if line["settings_sha256"] == settings}
 
 

@@ -10,9 +10,8 @@ import zipfile
 import numpy as np
 import tensorflow as tf
 
-from sagan_tf import files
+from sagan_tf import files, hashing
 from sagan_tf.errors import EvaluationError
-from sagan_tf.evaluation import hashing
 from sagan_tf.evaluation.moments import Moments
 
 _FORMAT = 1

@@ -13,11 +13,11 @@ import signal
 import subprocess
 import sys
 
-from sagan_tf import command_line
 from sagan_tf import config as configs
+from sagan_tf.config.flags import flags_of
 from sagan_tf.errors import ConfigError, RunDirectoryError, UserError
-from sagan_tf.evaluation import records, runs
-from sagan_tf.training import run_directory
+from sagan_tf.runs import directory as run_directory
+from sagan_tf.runs import scores as records
 
 SUITES = {
     "stabilization": ("sagan_sn_d_only", "sagan_no_ttur", "sagan_no_attention"),
@@ -46,7 +46,6 @@ _DEMO = {
 }
 _DEMO_RATE = 3.0  # short runs take longer steps; the ratio of the two rates stays
 _DEMO_SAMPLES = 2000
-_TRUTH = {"true": True, "false": False}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +73,7 @@ class Arm:
 
     def scores(self):
         """The newest record of each (step, metric) that evaluation has left in the run."""
-        lines = records.read(os.path.join(self.path, runs.RECORDS))
+        lines = records.read(os.path.join(self.path, records.FILE_NAME))
         newest = {(line["step"], line["metric"]): line for line in lines}
         return [newest[key] for key in sorted(newest) if key[0] in self.steps]
 
@@ -142,42 +141,6 @@ def _fits_demo(config):
     """Whether the attention slot has a feature map of 8x8 or more to stand on."""
     size = _demo_attention(config)
     return size is None or size in configs.attention_resolutions(_DEMO["resolution"])
-
-
-def flags_of(config):
-    """The flags that make `--preset=NAME` this configuration."""
-    preset = configs.get(config.preset)
-    flags = [f"--preset={config.preset}"]
-    for name in configs.FIELDS:
-        value = getattr(config, name)
-        if value == getattr(preset, name):
-            continue
-        if isinstance(value, bool):
-            flags.append(f"--{name}" if value else f"--no{name}")
-        else:
-            text = ",".join(map(str, value)) if isinstance(value, tuple) else value
-            flags.append(f"--{name}={'none' if value is None else text}")
-    return flags
-
-
-def parse_changes(assignments):
-    """Configuration fields from texts such as "base_channels=8".
-
-    Raises:
-        ConfigError: a text is no such assignment, or has a value that is not allowed.
-    """
-    changes = {}
-    for text in assignments:
-        name, equals, value = text.partition("=")
-        if not equals or name not in configs.FIELDS:
-            raise ConfigError("set", text, "FIELD=VALUE, with a field of `train/main.py --help`")
-        if configs.FIELDS[name].type == "bool":
-            if value not in _TRUTH:
-                raise ConfigError(name, value, f"one of {', '.join(_TRUTH)}")
-            changes[name] = _TRUTH[value]
-        else:
-            changes[name] = command_line.parse_value(name, value)
-    return changes
 
 
 class Stopped(UserError):

@@ -9,7 +9,7 @@ from sagan_tf import config, losses, sampling
 from sagan_tf.config import DEFAULTS
 from sagan_tf.errors import ConfigError
 from sagan_tf.keras_compat import check_same_keras
-from sagan_tf.models import inputs
+from sagan_tf.models import drawing, inputs
 from sagan_tf.models.accumulation import accumulate
 from sagan_tf.models.ema import MovingAverage, warmed_up_decay
 from sagan_tf.models.two_optimizers import TwoOptimizers
@@ -226,7 +226,7 @@ class SAGAN(TwoOptimizers):
         Raises:
             ConfigError: an argument is missing or not allowed.
         """
-        return sampling.draw_images(
+        return drawing.draw_images(
             self.ema_generator, labels, num_images, seed, truncation, batch_size
         )
 

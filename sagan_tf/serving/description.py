@@ -7,10 +7,11 @@ import os
 
 import tensorflow as tf
 
-import sagan_tf
-from sagan_tf.evaluation import hashing, records
+from sagan_tf import hashing
 from sagan_tf.models.architecture import count_parameters
+from sagan_tf.runs import scores as records
 from sagan_tf.serving import warmup
+from sagan_tf.version import __version__
 
 FILE = "sagan.json"
 
@@ -39,7 +40,7 @@ def describe(source, precision, functions, directory, comparison):
         "warmup_batch_sizes": list(warmup.BATCH_SIZES),
         "comparison_with_live_generator": comparison,
         "sha256": _hashes(directory),
-        "versions": {"sagan_tf": sagan_tf.__version__, **records.versions()},
+        "versions": {"sagan_tf": __version__, **records.versions()},
     }
 
 

@@ -8,10 +8,10 @@ import os
 import tensorflow as tf
 
 from sagan_tf import files
+from sagan_tf.runs import source as origin
 from sagan_tf.serving import (
     description,
     frozen,
-    origin,
     protos,
     signatures,
     verification,

@@ -8,7 +8,7 @@ import tempfile
 
 import tensorflow as tf
 
-from sagan_tf.errors import ConfigError, ExportError
+from sagan_tf.errors import ConfigError, ExportError, first_line
 
 # A SavedModel without it does not load, so where nothing can be renamed it arrives last.
 _LAST_FILE = "saved_model.pb"
@@ -99,5 +99,5 @@ def _exists(export_dir, version):
 
 
 def _unwritable(export_dir, error):
-    reason = str(error).splitlines()[0]
+    reason = first_line(error)
     return ExportError(f"export_dir={export_dir} cannot be written: {reason}")

@@ -1,1 +1,1 @@
-"""Running an experiment: strategy, loop, checkpoints, what a run directory holds."""
+"""Running an experiment: strategy, loop, workers, reports."""

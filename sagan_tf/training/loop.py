@@ -14,13 +14,13 @@ from sagan_tf.data import inspect, pipeline, sources
 from sagan_tf.errors import ConfigError, TrainingError
 from sagan_tf.evaluation.runs import RunScorer
 from sagan_tf.evaluation.settings import Settings
+from sagan_tf.images import image_grid, save_png
 from sagan_tf.models import recipe
-from sagan_tf.training import run_directory
+from sagan_tf.runs import directory as run_directory
+from sagan_tf.runs.checkpoints import Checkpoints
 from sagan_tf.training import strategy as strategies
-from sagan_tf.training.checkpoints import Checkpoints
 from sagan_tf.training.reporting import Reporter, SilentReporter
 from sagan_tf.training.workers import Workers
-from sagan_tf.visualization import grids
 
 _SAMPLE_ROWS = 10  # classes shown, evenly spaced if there are more
 _SAMPLE_COLUMNS = 10
@@ -218,9 +218,9 @@ class _Training:
             return
         latents, labels = self._sample_inputs
         images = sampling.to_uint8(self._draw(latents, labels)).numpy()
-        grid = grids.image_grid(images, _SAMPLE_COLUMNS)
+        grid = image_grid(images, _SAMPLE_COLUMNS)
         with self._run.writing():
-            grids.save_png(self._run.sample_path(step), grid)
+            save_png(self._run.sample_path(step), grid)
             self._reporter.samples(step, grid, images, latents, labels)
 
     def _save(self, _):

@@ -12,8 +12,8 @@ from sagan_tf import files
 from sagan_tf.keras_compat import named_layers
 from sagan_tf.layers.self_attention import SelfAttention2D
 from sagan_tf.layers.spectral_norm import SpectralNormalized
+from sagan_tf.training import tensorboard
 from sagan_tf.training.alarm import CollapseAlarm, sample_diversity
-from sagan_tf.visualization import tensorboard
 
 
 class Reporter:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw
 
+from sagan_tf.images import enlarge_to, to_rgb
 from sagan_tf.visualization import sheets
 
 # Red, green, blue, orange, violet: the dots of query points.
@@ -52,7 +53,7 @@ def with_dots(image, points, colors=COLORS):
         uint8 (h, w, 3).
     """
     height, width = image.shape[:2]
-    picture = Image.fromarray(sheets.to_rgb(image))
+    picture = Image.fromarray(to_rgb(image))
     drawing = ImageDraw.Draw(picture)
     radius = max(_DOT * height, 1.0)
     for (row, column), color in zip(points, colors):
@@ -91,7 +92,7 @@ def attention_sheet(images, maps, points, captions=None, height=128):
     Returns:
         uint8 (height, width, 3).
     """
-    large = sheets.enlarge_to(images, height)
+    large = enlarge_to(images, height)
     rows = [
         np.stack([with_dots(image, points), *map(_overlay_of(image), image_maps, points, COLORS)])
         for image, image_maps in zip(large, maps)

@@ -49,7 +49,7 @@ def run_figure(metrics_path, scores=()):
 
     Args:
         metrics_path: the run's `metrics.jsonl`.
-        scores: the run's records, from `evaluation.records.read`; FID is drawn, one line for each
+        scores: the run's records, from `runs.scores.read`; FID is drawn, one line for each
             title, since scores of different settings do not compare.
 
     Returns:

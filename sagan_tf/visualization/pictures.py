@@ -13,8 +13,9 @@ from sagan_tf.data import sources
 from sagan_tf.errors import ConfigError, UserError
 from sagan_tf.evaluation.pictures import SourceImages
 from sagan_tf.evaluation.settings import Settings
+from sagan_tf.images import enlarge_to, image_grid, png
 from sagan_tf.visualization import attention as overlays
-from sagan_tf.visualization import grids, interpolation, sheets
+from sagan_tf.visualization import interpolation, sheets
 from sagan_tf.visualization import neighbours as nearest
 from sagan_tf.visualization.subjects import CannotShow
 
@@ -155,7 +156,7 @@ class _Scene:
 
 def _rows(subject, latents, labels, columns):
     """Draws images, enlarged, in rows of `columns`."""
-    images = sheets.enlarge_to(subject.draw(latents, np.asarray(labels, np.int32)), _HEIGHT)
+    images = enlarge_to(subject.draw(latents, np.asarray(labels, np.int32)), _HEIGHT)
     return list(images.reshape(-1, columns, *images.shape[1:]))
 
 
@@ -167,7 +168,7 @@ def _classes(subject, scene):
     latents = np.resize(latents, (rows * columns, latents.shape[1]))
     labels = np.resize(np.repeat(scene.classes, columns), rows * columns)
     sheet = sheets.sheet(_rows(subject, latents, labels, columns), scene.captions())
-    return {"classes.png": sheets.png(sheet)}
+    return {"classes.png": png(sheet)}
 
 
 def _truncation(subject, scene):
@@ -179,7 +180,7 @@ def _truncation(subject, scene):
         for truncation in _TRUNCATIONS
     ]
     captions = [f"truncation {truncation:g}" for truncation in _TRUNCATIONS]
-    return {"truncation.png": sheets.png(sheets.sheet(rows, captions))}
+    return {"truncation.png": png(sheets.sheet(rows, captions))}
 
 
 def _latents(subject, scene):
@@ -194,7 +195,7 @@ def _latents(subject, scene):
     loop = np.concatenate([between(*leg, _shares()) for leg in legs])
     frames = _rows(subject, np.repeat(loop, len(shown), 0), np.tile(shown, len(loop)), len(shown))
     return {
-        "latents.png": sheets.png(strip),
+        "latents.png": png(strip),
         **_animated("latents", frames, scene.options.animation),
     }
 
@@ -210,7 +211,7 @@ def _class_interpolation(subject, scene):
     for (first, second), *names in zip(pairs[:-1], scene.names, scene.names[1:]):
         mixtures = interpolation.between_classes(first, second, steps, subject.num_classes)
         drawn = subject.draw_mixtures(np.repeat(latents[:1], _STRIP, axis=0), mixtures)
-        rows.append(sheets.enlarge_to(drawn, _HEIGHT))
+        rows.append(enlarge_to(drawn, _HEIGHT))
         captions.append(" to ".join(names))
     loop = np.concatenate(
         [interpolation.between_classes(*pair, _shares(), subject.num_classes) for pair in pairs]
@@ -218,10 +219,10 @@ def _class_interpolation(subject, scene):
     images = subject.draw_mixtures(
         np.tile(latents, (len(loop), 1)), np.repeat(loop, len(latents), axis=0)
     )
-    images = sheets.enlarge_to(images, _HEIGHT)
+    images = enlarge_to(images, _HEIGHT)
     frames = images.reshape(len(loop), len(latents), *images.shape[1:])
     return {
-        "class_interpolation.png": sheets.png(sheets.sheet(rows, captions)),
+        "class_interpolation.png": png(sheets.sheet(rows, captions)),
         **_animated("class_interpolation", frames, scene.options.animation),
     }
 
@@ -237,11 +238,10 @@ def _neighbours(subject, scene):
     images = subject.draw(scene.latents(len(scene.classes)), np.array(scene.classes, np.int32))
     found, _ = nearest.nearest(network, images, real, min(count, real.num_images))
     rows = [
-        sheets.enlarge_to(np.concatenate([image[None], row]), _HEIGHT)
-        for image, row in zip(images, found)
+        enlarge_to(np.concatenate([image[None], row]), _HEIGHT) for image, row in zip(images, found)
     ]
     heading = f"generated, then the nearest of {real.num_images:,} real images ({network.name})"
-    return {"neighbours.png": sheets.png(sheets.sheet(rows, scene.captions(), heading))}
+    return {"neighbours.png": png(sheets.sheet(rows, scene.captions(), heading))}
 
 
 def _attention(subject, scene):
@@ -249,7 +249,7 @@ def _attention(subject, scene):
     labels = np.array(scene.classes, np.int32)
     drawn = subject.attention(scene.latents(len(labels)), labels, scene.options.points)
     sheet = overlays.attention_sheet(*drawn, scene.captions())
-    return {"attention.png": sheets.png(sheet)}
+    return {"attention.png": png(sheet)}
 
 
 def _shares():
@@ -258,7 +258,7 @@ def _shares():
 
 
 def _animated(name, frames, kind):
-    pictures = [grids.image_grid(frame, len(frame)) for frame in frames]
+    pictures = [image_grid(frame, len(frame)) for frame in frames]
     return {f"{name}.{kind}": sheets.animation(pictures, kind)}
 
 

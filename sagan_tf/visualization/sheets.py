@@ -7,7 +7,7 @@ import io
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from sagan_tf.visualization import grids
+from sagan_tf.images import image_grid, to_rgb
 
 _FONT_SIZE = 15
 _MARGIN = 8
@@ -26,7 +26,7 @@ def sheet(rows, captions=None, heading=None, gap=2):
         uint8 (height, width, 3).
     """
     images = to_rgb(np.concatenate(rows))
-    grid = grids.image_grid(images, len(rows[0]), gap)
+    grid = image_grid(images, len(rows[0]), gap)
     font = ImageFont.load_default(_FONT_SIZE)
     left = _widest(captions, font)
     top = 2 * _FONT_SIZE if heading else 0
@@ -41,17 +41,6 @@ def sheet(rows, captions=None, heading=None, gap=2):
         middle = top + gap + (index + 0.5) * (images.shape[1] + gap)
         drawing.text((left - _MARGIN, middle), caption, "black", font, anchor="rm")
     return np.asarray(canvas)
-
-
-def to_rgb(images):
-    """Images (..., h, w, 1 or 3) with three channels."""
-    return np.repeat(images, 3, axis=-1) if images.shape[-1] == 1 else images
-
-
-def enlarge_to(images, height):
-    """Repeats the pixels of (n, h, w, c) until images are at least `height` high."""
-    factor = max(-(-height // images.shape[1]), 1)
-    return np.stack([grids.enlarge(image, factor) for image in images])
 
 
 def animation(frames, kind, milliseconds=60):
@@ -74,13 +63,6 @@ def animation(frames, kind, milliseconds=60):
         loop=0,
         **options,
     )
-    return buffer.getvalue()
-
-
-def png(image):
-    """A uint8 (h, w, c) image as a PNG file: bytes."""
-    buffer = io.BytesIO()
-    Image.fromarray(to_rgb(image)).save(buffer, "png", optimize=True)
     return buffer.getvalue()
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from sagan_tf import pretrained as weights
 from sagan_tf import sampling
 from sagan_tf.config import ExperimentConfig
 from sagan_tf.errors import ConfigError, UserError
 from sagan_tf.evaluation.exported import ExportedImages
 from sagan_tf.evaluation.generated import Drawing
-from sagan_tf.training import checkpoints, run_directory
+from sagan_tf.runs import checkpoints
+from sagan_tf.runs import directory as run_directory
+from sagan_tf.runs import pretrained as weights
 from sagan_tf.visualization import attention, interpolation
 
 

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sagan_tf.data import manifest, preparation, sources
+from sagan_tf import hashing
+from sagan_tf.data import preparation, sources
 from sagan_tf.errors import DataError
 from tests.data.pictures import CLASSES, COUNT, encode, number_of, numbered, photo
 
@@ -69,7 +70,7 @@ def test_dataset_json(datasets, settings, tmp_path):
     assert len(values["checksum"]) == 64
     for shard in values["shards"]:
         path = tmp_path / "out" / shard["file"]
-        assert manifest.sha256(str(path)) == shard["sha256"]
+        assert hashing.file_sha256(str(path)) == shard["sha256"]
         assert path.stat().st_size == shard["num_bytes"]
 
 

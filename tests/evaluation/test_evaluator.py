@@ -6,12 +6,13 @@ import pytest
 
 from sagan_tf.data.arrays import ArraySource
 from sagan_tf.errors import ConfigError, EvaluationError
-from sagan_tf.evaluation import frechet_distance, inception_score, kernel_distance, records
+from sagan_tf.evaluation import frechet_distance, inception_score, kernel_distance
 from sagan_tf.evaluation.evaluator import METRICS, Evaluator
 from sagan_tf.evaluation.features import FeatureNetwork
 from sagan_tf.evaluation.generated import Drawing, GeneratedImages
 from sagan_tf.evaluation.pictures import SourceImages
 from sagan_tf.evaluation.settings import Settings
+from sagan_tf.runs import scores as records
 from tests.evaluation.blobs import blobs, pixels
 
 PROVENANCE = {

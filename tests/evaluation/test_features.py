@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from sagan_tf import hashing
 from sagan_tf.errors import EvaluationError
-from sagan_tf.evaluation import features, hashing
+from sagan_tf.evaluation import features
 
 
 def images(resolution=8, channels=3):

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from sagan_tf import hashing
 from sagan_tf.errors import EvaluationError
-from sagan_tf.evaluation import hashing, inception
+from sagan_tf.evaluation import inception
 from tests.evaluation import inception_graph
 
 

@@ -7,12 +7,14 @@ from PIL import Image
 import sagan_tf
 from sagan_tf.data.arrays import ArraySource
 from sagan_tf.errors import ConfigError, RunDirectoryError
-from sagan_tf.evaluation import best, records, runs
+from sagan_tf.evaluation import runs
 from sagan_tf.evaluation.generated import Drawing
 from sagan_tf.evaluation.settings import Settings
 from sagan_tf.models import recipe
-from sagan_tf.training import run_directory
-from sagan_tf.training.checkpoints import Checkpoints
+from sagan_tf.runs import best
+from sagan_tf.runs import directory as run_directory
+from sagan_tf.runs import scores as records
+from sagan_tf.runs.checkpoints import Checkpoints
 from tests.evaluation.blobs import blobs
 
 
@@ -60,7 +62,7 @@ def test_latest_all_or_one_step_are_scored_and_recorded(run):
     assert scores[0] == scores[2] != scores[1] == scores[3]
     assert scores[0]["subject"] == run.path
     assert scores[0]["config_sha256"] == records.config_sha256(run.config)
-    with open(run.join(runs.RECORDS)) as file:
+    with open(run.join(records.FILE_NAME)) as file:
         assert [json.loads(line) for line in file] == scores
 
 

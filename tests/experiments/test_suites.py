@@ -6,10 +6,9 @@ import time
 import pytest
 
 from sagan_tf import config as configs
-from sagan_tf.errors import ConfigError
-from sagan_tf.evaluation import records
 from sagan_tf.experiments import suites
-from sagan_tf.training import run_directory
+from sagan_tf.runs import directory as run_directory
+from sagan_tf.runs import scores as records
 
 
 def test_full_scale_is_the_presets(tmp_path):
@@ -42,34 +41,6 @@ def test_demo_scale_keeps_what_the_arms_differ_in():
     assert arms["sagan_feat64"].attention_resolution == 16
     assert arms["residual_feat32"].attention_resolution == 8
     assert "sagan_feat16" not in arms  # its maps would be 4x4
-
-
-def test_flags_rebuild_the_configuration():
-    from sagan_tf import command_line
-
-    for arm in suites.arms("stabilization", "demo", 1, "out", {"random_flip": True}):
-        preset, *flags = suites.flags_of(arm.config)
-        changes = {}
-        for flag in flags:
-            name, _, text = flag.removeprefix("--").partition("=")
-            if name in ("random_flip", "norandom_flip"):
-                changes["random_flip"] = not name.startswith("no")
-            else:
-                changes[name] = command_line.parse_value(name, text)
-        name = preset.partition("=")[2]
-        assert configs.get(name).replace(**changes) == arm.config
-
-
-def test_changes_are_parsed():
-    texts = ["base_channels=8", "random_flip=true", "attention_resolution=none", "loss=wasserstein"]
-    assert suites.parse_changes(texts) == {
-        "base_channels": 8,
-        "random_flip": True,
-        "attention_resolution": None,
-        "loss": "wasserstein",
-    }
-    with pytest.raises(ConfigError, match="random_flip='yes'"):
-        suites.parse_changes(["random_flip=yes"])
 
 
 STUB = """

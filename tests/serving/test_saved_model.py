@@ -10,9 +10,9 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 import sagan_tf
+from sagan_tf import hashing
 from sagan_tf.config import ExperimentConfig
 from sagan_tf.errors import ConfigError, ExportError
-from sagan_tf.evaluation import hashing
 from sagan_tf.models.architecture import count_parameters
 from sagan_tf.serving import frozen, protos, verification, warmup
 from sagan_tf.serving.saved_model import export

@@ -10,8 +10,8 @@ import time
 import pytest
 import tensorflow as tf
 
+from sagan_tf import hashing
 from sagan_tf.errors import ConfigError, ExportError
-from sagan_tf.evaluation import hashing
 from sagan_tf.serving import versions
 
 KILLS = int(os.environ.get("SAGAN_TF_KILLS", "2"))

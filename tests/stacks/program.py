@@ -19,8 +19,8 @@ from sagan_tf import config as configs
 from sagan_tf.data import pipeline, sources
 from sagan_tf.keras_compat import named_variables
 from sagan_tf.models import recipe
-from sagan_tf.training import run_directory
-from sagan_tf.training.checkpoints import Checkpoints
+from sagan_tf.runs import directory as run_directory
+from sagan_tf.runs.checkpoints import Checkpoints
 
 STEPS = 5
 LABELS = [0, 1, 2, 9]

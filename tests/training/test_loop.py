@@ -13,8 +13,8 @@ import tensorflow as tf
 import sagan_tf
 from sagan_tf.errors import ConfigError, RunDirectoryError, TrainingError
 from sagan_tf.models import recipe
+from sagan_tf.runs.checkpoints import Checkpoints
 from sagan_tf.training import loop
-from sagan_tf.training.checkpoints import Checkpoints
 
 
 @pytest.fixture(scope="module")

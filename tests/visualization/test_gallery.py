@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sagan_tf.visualization import gallery, sheets
+from sagan_tf.images import png
+from sagan_tf.visualization import gallery
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
@@ -21,7 +22,7 @@ def page(small_run, tmp_path_factory):
     shutil.copytree(small_run, run)
     score = {"step": 4, "title": "FID <garments>", "value": 12.5, "metric": "fid"}
     (run / "evaluation.jsonl").write_text(json.dumps(score) + "\n")
-    picture = sheets.png(np.full((64, 300, 3), (10, 200, 30), np.uint8))
+    picture = png(np.full((64, 300, 3), (10, 200, 30), np.uint8))
     path = tmp_path_factory.mktemp("page") / gallery.PAGE
     path.write_text(gallery.page(str(run), {"attention.png": picture, "other.txt": b"x"}))
     return path

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sagan_tf.images import enlarge_to, png
 from sagan_tf.visualization import sheets
 
 ROWS = [np.full((3, 32, 32, 1), value, np.uint8) for value in (40, 200)]
@@ -22,10 +23,10 @@ def test_a_sheet_has_rows_captions_and_a_heading():
 
 def test_images_are_enlarged_by_whole_numbers():
     images = np.random.default_rng(0).integers(0, 256, (2, 24, 24, 1), np.uint8)
-    large = sheets.enlarge_to(images, 64)
+    large = enlarge_to(images, 64)
     assert large.shape == (2, 72, 72, 1)
     np.testing.assert_array_equal(large[:, ::3, ::3], images)
-    assert sheets.enlarge_to(images, 10).shape == images.shape
+    assert enlarge_to(images, 10).shape == images.shape
 
 
 @pytest.mark.parametrize("kind", ["gif", "webp"])
@@ -42,4 +43,4 @@ def test_animations_keep_their_frames(kind):
 
 def test_png_round_trip():
     image = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
-    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(sheets.png(image)))), image)
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(png(image)))), image)

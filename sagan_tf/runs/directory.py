@@ -15,7 +15,7 @@ import tensorflow as tf
 from sagan_tf import files
 from sagan_tf.config import FIELDS, ExperimentConfig
 from sagan_tf.data import inspect
-from sagan_tf.errors import RunDirectoryError
+from sagan_tf.errors import RunDirectoryError, first_line
 
 _CONFIG = "config.json"
 _CLASS_NAMES = "class_names.json"
@@ -52,7 +52,7 @@ class RunDirectory:
         try:
             yield
         except (tf.errors.OpError, OSError) as error:
-            reason = str(error).splitlines()[0]
+            reason = first_line(error)
             raise RunDirectoryError(f"run_dir={self.path} cannot be written: {reason}") from error
 
     def write_class_names(self, names):

@@ -8,10 +8,10 @@ import warnings
 
 import tensorflow as tf
 
-from sagan_tf.errors import RunDirectoryError
+from sagan_tf.errors import RunDirectoryError, first_line
 from sagan_tf.keras_compat import named_variables, optimizer_state
 from sagan_tf.models import recipe
-from sagan_tf.training import run_directory
+from sagan_tf.runs import directory as run_directory
 
 _NETWORKS = ("generator", "discriminator", "ema_generator")
 _NAME = "step"
@@ -71,7 +71,7 @@ class Checkpoints:
             self._thread = None
         error, self._error = self._error, None
         if error is not None:
-            reason = str(error).splitlines()[0]
+            reason = first_line(error)
             raise RunDirectoryError(
                 f"checkpoint of step {self._step_written} cannot be written to "
                 f"{self._directory}: {reason}"
@@ -126,7 +126,7 @@ class Checkpoints:
                     f"checkpoint {path} does not fit this model; it is of another architecture: "
                     f"{differences[0]}"
                 ) from error
-            return " ".join(str(error).splitlines()[:1]) or type(error).__name__
+            return first_line(error)
         return None
 
     def _differences(self, path):

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 
 from sagan_tf.errors import ConfigError, ExportError, RunDirectoryError
-from sagan_tf.evaluation import best, records, runs
-from sagan_tf.serving import origin
-from sagan_tf.training import run_directory
-from sagan_tf.training.checkpoints import Checkpoints
+from sagan_tf.runs import best
+from sagan_tf.runs import directory as run_directory
+from sagan_tf.runs import scores as records
+from sagan_tf.runs import source as origin
+from sagan_tf.runs.checkpoints import Checkpoints
 from tests.serving.conftest import make_model
 
 
@@ -23,7 +24,7 @@ def run(tiny_config, tmp_path_factory):
         model.step.assign(step)
         checkpoints.save()
         score = {"metric": "fid", "value": fid, "step": step, "settings_sha256": "same"}
-        records.append(run.join(runs.RECORDS), [score])
+        records.append(run.join(records.FILE_NAME), [score])
         best.keep_if_best(run, model, [score])
     return run
 

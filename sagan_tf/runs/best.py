@@ -8,7 +8,7 @@ import os
 import tensorflow as tf
 
 from sagan_tf import files
-from sagan_tf.training.checkpoints import Checkpoints
+from sagan_tf.runs.checkpoints import Checkpoints
 
 DIRECTORY = "best"
 _RECORD = "best.json"

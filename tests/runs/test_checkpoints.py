@@ -11,8 +11,8 @@ import sagan_tf
 from sagan_tf.errors import RunDirectoryError
 from sagan_tf.keras_compat import IS_KERAS_3
 from sagan_tf.models import recipe
-from sagan_tf.training import run_directory
-from sagan_tf.training.checkpoints import Checkpoints
+from sagan_tf.runs import directory as run_directory
+from sagan_tf.runs.checkpoints import Checkpoints
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from sagan_tf import config, presets
+from sagan_tf import config
+from sagan_tf.config import presets
 from sagan_tf.experiments import suites
 from sagan_tf.experiments.results import PAPER
 from sagan_tf.models import recipe

@@ -1,7 +1,12 @@
-"""Grids of images, and PNG files."""
+"""Pictures made of arrays of pixels: grids, enlarged images, RGB, PNG files."""
+
+from __future__ import annotations
+
+import io
 
 import numpy as np
 import tensorflow as tf
+from PIL import Image
 
 from sagan_tf import files
 
@@ -33,6 +38,24 @@ def image_grid(images, columns, gap=2, background=255):
 def enlarge(image, factor):
     """Repeats pixels: (h, w, c) -> (h * factor, w * factor, c)."""
     return np.repeat(np.repeat(image, factor, axis=0), factor, axis=1)
+
+
+def enlarge_to(images, height):
+    """Repeats the pixels of (n, h, w, c) until images are at least `height` high."""
+    factor = max(-(-height // images.shape[1]), 1)
+    return np.stack([enlarge(image, factor) for image in images])
+
+
+def to_rgb(images):
+    """Images (..., h, w, 1 or 3) with three channels."""
+    return np.repeat(images, 3, axis=-1) if images.shape[-1] == 1 else images
+
+
+def png(image):
+    """A uint8 (h, w, c) image as a PNG file: bytes."""
+    buffer = io.BytesIO()
+    Image.fromarray(to_rgb(image)).save(buffer, "png", optimize=True)
+    return buffer.getvalue()
 
 
 def save_png(path, image):

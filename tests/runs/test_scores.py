@@ -2,7 +2,7 @@ import pytest
 import tensorflow as tf
 
 from sagan_tf.errors import EvaluationError
-from sagan_tf.evaluation import records
+from sagan_tf.runs import scores as records
 
 
 def test_lines_are_added(tmp_path):

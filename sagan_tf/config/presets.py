@@ -13,7 +13,10 @@ few percent. The paper speaks of no averaged generator; here it is the one that 
 
 from __future__ import annotations
 
-from sagan_tf.config import ExperimentConfig
+from sagan_tf.config.experiment import ExperimentConfig
+from sagan_tf.errors import ConfigError
+
+DEFAULT_PRESET = "fashion_mnist_32"
 
 
 def fashion_mnist_32():
@@ -234,3 +237,19 @@ PRESETS = {
         residual_feat64,
     )
 }
+
+
+def names():
+    """Names of the presets."""
+    return tuple(PRESETS)
+
+
+def get(name):
+    """The preset of that name.
+
+    Raises:
+        ConfigError: there is no preset of that name.
+    """
+    if name not in PRESETS:
+        raise ConfigError("preset", name, f"one of {', '.join(PRESETS)}")
+    return PRESETS[name]()

@@ -7,9 +7,10 @@ import os
 
 from sagan_tf.config import FIELDS
 from sagan_tf.errors import ConfigError, ExportError
-from sagan_tf.evaluation import best, records, runs
 from sagan_tf.models.sagan import SAGAN
-from sagan_tf.training import checkpoints, run_directory
+from sagan_tf.runs import best, checkpoints
+from sagan_tf.runs import directory as run_directory
+from sagan_tf.runs import scores as records
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +58,7 @@ def find(model_or_run_dir, checkpoint):
     else:
         model = checkpoints.load(run.path, _step(checkpoint))
     step = int(model.step.numpy())
-    lines = records.read(run.join(runs.RECORDS))
+    lines = records.read(run.join(records.FILE_NAME))
     scores = tuple(line for line in lines if line["step"] == step)
     return Origin(model, dataclasses.asdict(run.config), scores)
 

@@ -1,4 +1,4 @@
-"""Every number of an experiment, once: a frozen dataclass of settings, and presets by name.
+"""Every number of an experiment, once: a frozen dataclass of settings.
 
 The defaults of `ExperimentConfig` are the paper's 128x128 ImageNet model; a preset (presets.py)
 is a small delta to them. Layers and models take their own default arguments from here, so a
@@ -11,7 +11,7 @@ import dataclasses
 import json
 import math
 
-from sagan_tf import config_fields as fields
+from sagan_tf.config import fields
 from sagan_tf.errors import ConfigError
 
 LOSSES = ("hinge", "non_saturating", "least_squares", "wasserstein")
@@ -232,28 +232,3 @@ def check_attention_resolution(attention_resolution, resolution):
             attention_resolution,
             f"None or a feature map's size at resolution {resolution}: {sizes}",
         )
-
-
-DEFAULT_PRESET = "fashion_mnist_32"
-
-
-def names():
-    """Names of the presets, in `presets.py`."""
-    return tuple(_presets())
-
-
-def get(name):
-    """The preset of that name.
-
-    Raises:
-        ConfigError: there is no preset of that name.
-    """
-    if name not in _presets():
-        raise ConfigError("preset", name, f"one of {', '.join(_presets())}")
-    return _presets()[name]()
-
-
-def _presets():
-    from sagan_tf import presets  # here, since presets are made of what this module defines
-
-    return presets.PRESETS

@@ -5,7 +5,7 @@ import tensorflow as tf
 from tensorboard.backend.event_processing import event_accumulator
 from tensorboard.plugins.hparams import metadata, plugin_data_pb2
 
-from sagan_tf.visualization import tensorboard
+from sagan_tf.training import tensorboard
 
 
 def test_attention_histograms_and_hyperparameters_arrive(tmp_path, tiny_model, tiny_config):

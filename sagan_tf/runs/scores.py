@@ -12,10 +12,10 @@ import numpy
 import scipy
 import tensorflow as tf
 
-from sagan_tf import files
-from sagan_tf.errors import EvaluationError
-from sagan_tf.evaluation import hashing
+from sagan_tf import files, hashing
+from sagan_tf.errors import EvaluationError, first_line
 
+FILE_NAME = "evaluation.jsonl"
 MIN_SAMPLES = 10_000
 _TITLES = {
     "fid": "FID",
@@ -95,7 +95,7 @@ def append(path, records):
         text = files.read_text(path) if tf.io.gfile.exists(path) else ""
         files.write_whole(path, text + "".join(json.dumps(record) + "\n" for record in records))
     except tf.errors.OpError as error:
-        reason = error.message.splitlines()[0]
+        reason = first_line(error)
         raise EvaluationError(f"{path} cannot be written: {reason}") from error
 
 

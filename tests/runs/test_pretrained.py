@@ -8,9 +8,9 @@ import pytest
 import tensorflow as tf
 
 import sagan_tf
-from sagan_tf import pretrained
 from sagan_tf.errors import ConfigError, UserError
 from sagan_tf.evaluation import garments
+from sagan_tf.runs import pretrained
 from sagan_tf.visualization import pictures, subjects
 
 

@@ -1,7 +1,9 @@
 import pytest
 
-from sagan_tf import command_line, config
+from sagan_tf import config
+from sagan_tf.config import flags
 from sagan_tf.errors import ConfigError
+from sagan_tf.experiments import suites
 
 
 @pytest.mark.parametrize(
@@ -18,7 +20,7 @@ from sagan_tf.errors import ConfigError
     ],
 )
 def test_values_from_text(name, text, value):
-    assert command_line.parse_value(name, text) == value
+    assert flags.parse_value(name, text) == value
 
 
 @pytest.mark.parametrize(
@@ -33,7 +35,7 @@ def test_values_from_text(name, text, value):
 )
 def test_a_preset_scores_its_own_images_alone_unless_asked(given, every):
     preset = config.get("fashion_mnist_32")
-    assert command_line.override(preset, given).eval_every == every
+    assert flags.override(preset, given).eval_every == every
 
 
 @pytest.mark.parametrize(
@@ -42,7 +44,7 @@ def test_a_preset_scores_its_own_images_alone_unless_asked(given, every):
 )
 def test_wrong_text_is_named(name, text):
     with pytest.raises(ConfigError, match=f"{name}='{text}'"):
-        command_line.parse_value(name, text)
+        flags.parse_value(name, text)
 
 
 def test_every_field_can_be_given_as_text():
@@ -51,4 +53,30 @@ def test_every_field_can_be_given_as_text():
             value = getattr(preset, name)
             text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
             text = value if isinstance(value, bool) else text
-            assert command_line.parse_value(name, text) == value
+            assert flags.parse_value(name, text) == value
+
+
+def test_flags_rebuild_the_configuration():
+    for arm in suites.arms("stabilization", "demo", 1, "out", {"random_flip": True}):
+        preset, *given = flags.flags_of(arm.config)
+        changes = {}
+        for flag in given:
+            name, _, text = flag.removeprefix("--").partition("=")
+            if name in ("random_flip", "norandom_flip"):
+                changes["random_flip"] = not name.startswith("no")
+            else:
+                changes[name] = flags.parse_value(name, text)
+        name = preset.partition("=")[2]
+        assert config.get(name).replace(**changes) == arm.config
+
+
+def test_changes_are_parsed():
+    texts = ["base_channels=8", "random_flip=true", "attention_resolution=none", "loss=wasserstein"]
+    assert flags.parse_changes(texts) == {
+        "base_channels": 8,
+        "random_flip": True,
+        "attention_resolution": None,
+        "loss": "wasserstein",
+    }
+    with pytest.raises(ConfigError, match="random_flip='yes'"):
+        flags.parse_changes(["random_flip=yes"])

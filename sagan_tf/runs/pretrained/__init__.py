@@ -15,13 +15,12 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from sagan_tf import files, sampling
+from sagan_tf import files, hashing, sampling
 from sagan_tf.config import ExperimentConfig
 from sagan_tf.errors import ConfigError, UserError
-from sagan_tf.evaluation import hashing
 from sagan_tf.keras_compat import named_variables
 from sagan_tf.models import recipe
-from sagan_tf.serving import origin
+from sagan_tf.runs import source as origin
 
 BUNDLED = os.path.join(os.path.dirname(__file__), "bundled")
 LARGEST_FILE = 4_000_000  # bytes of weights in a package that everyone downloads

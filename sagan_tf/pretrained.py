@@ -1,0 +1,30 @@
+"""The generators that come with the package, under their short name.
+
+`python -m sagan_tf.pretrained --run_dir=RUN` packs a run's generator for the package.
+"""
+
+from absl import flags
+
+from sagan_tf import command_line
+from sagan_tf.runs import directory as run_directory
+from sagan_tf.runs.pretrained import BUNDLED, load, load_origin, names, save
+
+__all__ = ["BUNDLED", "load", "load_origin", "names", "save"]
+FLAGS = flags.FLAGS
+
+
+def main():
+    """Packs, and says how large it is and how well it draws."""
+    name = FLAGS.name or run_directory.load(FLAGS.run_dir).config.preset
+    card = save(FLAGS.run_dir, name, FLAGS.out, FLAGS.checkpoint)
+    scores = ", ".join(f"{score['title']} {score['value']:.4g}" for score in card["scores"])
+    print(f"{FLAGS.out}/{name}: step {card['step']:,}; {scores or 'not scored'}")
+    print(f"Packing moved pixels by at most {card['largest_difference']} of 255.")
+
+
+if __name__ == "__main__":
+    flags.DEFINE_string("run_dir", None, "what train/main.py --run_dir wrote", required=True)
+    flags.DEFINE_string("name", None, "of the files; default: the run's preset")
+    flags.DEFINE_string("checkpoint", "best", "best, latest, or a step")
+    flags.DEFINE_string("out", BUNDLED, "directory of the two files")
+    command_line.run(main)
