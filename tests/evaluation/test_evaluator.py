@@ -6,7 +6,7 @@ import pytest
 
 from sagan_tf.data.arrays import ArraySource
 from sagan_tf.errors import ConfigError, EvaluationError
-from sagan_tf.evaluation import frechet_distance, inception_score, kernel_distance, records
+from sagan_tf.evaluation import frechet_distance, inception_score, kernel_distance
 from sagan_tf.evaluation.evaluator import METRICS, Evaluator
 from sagan_tf.evaluation.features import FeatureNetwork
 from sagan_tf.evaluation.generated import Drawing, GeneratedImages
@@ -77,15 +77,6 @@ def test_a_record_has_its_whole_provenance(tiny_model, real_images, pixel_networ
     assert record["warnings"][0].startswith("only 40 images")
 
 
-def test_few_images_are_warned_of_and_never_called_50k(pixel_network):
-    standard = FeatureNetwork(pixels, "inception", "", "", comparable="yes")
-    assert records.title("fid", 50_000, standard) == "FID-50k"
-    assert records.title("fid", 10_000, standard) == "FID-10k"
-    assert records.title("fid", 9_000, standard) == "FID (9000 images)"
-    assert records.title("fid", 49_999, standard) == "FID (49999 images)"
-    assert records.title("kid", 50_000, pixel_network) == "KID-50k (pixels)"
-
-
 def test_singular_covariances_are_said(tiny_config, real_images, pixel_network):
     fake = image_set(tiny_config, blobs(10, seed=1)[0])
     (record,) = Evaluator(real_images, pixel_network, ["fid"], num_samples=10).score(fake)
@@ -139,6 +130,9 @@ def test_wrong_images_metrics_and_numbers_are_refused(tiny_config, real_images, 
         Evaluator(real_images, pixel_network, num_samples=1)
     with pytest.raises(EvaluationError, match="accuracy needs the feature network 'garments'"):
         Evaluator(real_images, pixel_network, ["accuracy"])
+    unlabeled = image_set(tiny_config, blobs(300)[0], has_labels=False)
+    with pytest.raises(EvaluationError, match="intra_fid needs classes, and the real images have"):
+        Evaluator(unlabeled, pixel_network, ["intra_fid"])
     evaluator = Evaluator(real_images, pixel_network, ["intra_fid"], num_samples=50)
     small = dataclasses.replace(tiny_config, resolution=32)
     with pytest.raises(EvaluationError, match=r"score are \(32, 32, 1\)"):
