@@ -20,7 +20,7 @@ class Evaluator:
     they depend on. Each score becomes a dict, a line of JSON, with its whole provenance.
 
     Args:
-        real: image set with `num_images`, `image_shape`, `provenance` and `fingerprint()`.
+        real: `RealImages`.
         network: `FeatureNetwork`.
         metric_names: of `METRICS`, in the order wanted.
         num_samples: images to score of each set.
@@ -107,7 +107,7 @@ class Evaluator:
         """SHA-256 of all that scores depend on but the weights: only equal ones compare.
 
         Args:
-            **provenance: JSON values of the images to score, such as how they are drawn.
+            **provenance: JSON values of the images to score, such as `SamplingConfig.provenance()`.
         """
         return hashing.settings_sha256(
             {
@@ -128,7 +128,7 @@ class Evaluator:
         """Scores one set of images.
 
         Args:
-            image_set: see `Extractor`; also has `image_shape` and `provenance`.
+            image_set: `ImageSet`.
             **provenance: JSON values to add to each record, such as the step; not hashed.
 
         Returns:
@@ -168,8 +168,8 @@ class Evaluator:
                 raise EvaluationError(
                     f"metric {metric.name} needs classes, and these images have none"
                 )
-        available = getattr(image_set, "num_images", self.num_samples)
-        if available < self.num_samples:
+        available = image_set.num_images
+        if available is not None and available < self.num_samples:
             raise ConfigError(
                 "num_samples", self.num_samples, f"at most {available}, all there are"
             )

@@ -9,9 +9,9 @@ from sagan_tf.errors import ConfigError, EvaluationError
 from sagan_tf.evaluation import frechet_distance, inception_score, kernel_distance
 from sagan_tf.evaluation.evaluator import METRICS, Evaluator
 from sagan_tf.evaluation.features import FeatureNetwork
-from sagan_tf.evaluation.generated import Drawing, GeneratedImages
+from sagan_tf.evaluation.generated import GeneratedImages, SamplingConfig
 from sagan_tf.evaluation.pictures import SourceImages
-from sagan_tf.evaluation.settings import Settings
+from sagan_tf.evaluation.settings import EvaluationConfig
 from tests.evaluation.blobs import blobs, pixels
 
 PROVENANCE = {
@@ -69,7 +69,9 @@ def test_fid_alone_keeps_no_features(real_images, pixel_network):
 
 def test_a_record_has_its_whole_provenance(tiny_model, real_images, pixel_network):
     evaluator = Evaluator(real_images, pixel_network, ["fid"], num_samples=40)
-    (record,) = evaluator.score(GeneratedImages(tiny_model.generator, Drawing(seed=3)), step=7)
+    (record,) = evaluator.score(
+        GeneratedImages(tiny_model.generator, SamplingConfig(seed=3)), step=7
+    )
     assert set(record) == PROVENANCE
     assert json.loads(json.dumps(record)) == record
     assert (record["step"], record["seed"], record["samples"]) == (7, 3, 40)
@@ -104,8 +106,8 @@ def test_real_statistics_come_from_the_cache(real_images, pixel_network, tmp_pat
 
 
 def test_settings_hash_depends_on_what_scores_depend_on(tiny_config, real_images, pixel_network):
-    def sha256(real=real_images, drawing=Drawing(), **kwargs):  # noqa: B008
-        return Evaluator(real, pixel_network, **kwargs).settings_sha256(**drawing.provenance())
+    def sha256(real=real_images, config=SamplingConfig(), **kwargs):  # noqa: B008
+        return Evaluator(real, pixel_network, **kwargs).settings_sha256(**config.provenance())
 
     other_real = image_set(tiny_config, blobs(300, seed=9)[0])
     hashes = [
@@ -114,8 +116,8 @@ def test_settings_hash_depends_on_what_scores_depend_on(tiny_config, real_images
         sha256(num_samples=9),
         sha256(num_real=9),
         sha256(other_real),
-        sha256(drawing=Drawing(ema=False)),
-        sha256(drawing=Drawing(batch_norm="standing")),
+        sha256(config=SamplingConfig(ema=False)),
+        sha256(config=SamplingConfig(batch_norm="standing")),
     ]
     assert hashes[0] == hashes[1]
     assert len(set(hashes[1:])) == 6
@@ -158,6 +160,6 @@ def test_features_that_are_not_finite_are_refused(real_images):
 
 def test_default_network_and_metrics(real_images):
     with pytest.raises(EvaluationError, match="32x32 pixels, not of 16x16"):
-        Settings().evaluator(real_images, "bundled", True)
+        EvaluationConfig().evaluator(real_images, "bundled", True)
     with pytest.raises(EvaluationError, match=r"graph\.pb' does not exist; fetch https"):
-        Settings(inception_path="graph.pb").evaluator(real_images, "bundled", True)
+        EvaluationConfig(inception_path="graph.pb").evaluator(real_images, "bundled", True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sagan_tf.evaluation import garments
+from sagan_tf.evaluation import fashion_classifier
 from sagan_tf.evaluation.metrics.metric import Measurement, Metric
 
 
@@ -32,4 +32,4 @@ def _measure(real, fake):
     return [Measurement("accuracy", accuracy)]
 
 
-ACCURACY = Metric("accuracy", _measure, keeps=("logits", "labels"), network=garments.NAME)
+ACCURACY = Metric("accuracy", _measure, keeps=("logits", "labels"), network=fashion_classifier.NAME)
