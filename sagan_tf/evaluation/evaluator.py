@@ -1,4 +1,4 @@
-"""Scores sets of images against real ones, and says what each score depends on."""
+"""Scores image sets against real images, and records what each score depends on."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ METRICS = tuple(metrics.REGISTRY)
 
 
 class Evaluator:
-    """Scores any number of image sets (checkpoints, exports, folders) against one real one.
+    """Scores any number of image sets (checkpoints, exports, folders) against one real set.
 
-    The real images' statistics are computed once, and cached on disk under a key of all that
-    they depend on. Each score becomes a dict, a line of JSON, with its whole provenance.
+    The statistics of the real images are computed once. The key of their cache on disk holds all
+    that they depend on. Each score becomes a dict, one line of JSON, with its whole provenance.
 
     Args:
         real: `RealImages`.
@@ -48,8 +48,8 @@ class Evaluator:
         progress=False,
     ):
         for name in metric_names:
-            if name not in METRICS:
-                raise ConfigError("metrics", name, f"of {', '.join(METRICS)}")
+            if name not in metrics.REGISTRY:
+                raise ConfigError("metrics", name, f"of {', '.join(metrics.REGISTRY)}")
         for name, value, low in (("num_samples", num_samples, 2), ("batch_size", batch_size, 1)):
             if value < low:
                 raise ConfigError(name, value, f"at least {low}")
@@ -83,7 +83,7 @@ class Evaluator:
 
     @functools.cached_property
     def _real_key(self):
-        """All that the real statistics depend on."""
+        """All that the statistics of the real images depend on."""
         return {
             **self.real.provenance,
             "fingerprint": self.real.fingerprint(),
@@ -104,7 +104,7 @@ class Evaluator:
         return statistics.cached(key, compute, self._cache_dir)
 
     def settings_sha256(self, **provenance):
-        """SHA-256 of all that scores depend on but the weights: only equal ones compare.
+        """SHA-256 of all that scores depend on, except weights: scores compare if it is equal.
 
         Args:
             **provenance: JSON values of the images to score, such as `SamplingConfig.provenance()`.
@@ -119,7 +119,7 @@ class Evaluator:
         )
 
     def sanity(self):
-        """The FID of one half of the real images against the other: what a perfect score is."""
+        """The FID between two halves of the real images: the score of a perfect generator."""
         halves = self.real_statistics.halves
         scores, notes = _noting_warnings(metrics.measure_sanity, *halves)
         return self._record(*scores[0], self.num_real // 2, notes, {})
@@ -132,7 +132,7 @@ class Evaluator:
             **provenance: JSON values to add to each record, such as the step; not hashed.
 
         Returns:
-            A list of dicts, one a number: prdc makes four.
+            A list of dicts, one for each `Measurement`: prdc makes four.
 
         Raises:
             EvaluationError: the images differ in size from the real ones, are too few, or have

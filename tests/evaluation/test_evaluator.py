@@ -6,7 +6,7 @@ import pytest
 
 from sagan_tf.data.arrays import ArraySource
 from sagan_tf.errors import ConfigError, EvaluationError
-from sagan_tf.evaluation import frechet_distance, inception_score, kernel_distance
+from sagan_tf.evaluation import frechet_distance, inception_score, kernel_distance, metrics
 from sagan_tf.evaluation.evaluator import METRICS, Evaluator
 from sagan_tf.evaluation.features import FeatureNetwork
 from sagan_tf.evaluation.generated import GeneratedImages, SamplingConfig
@@ -33,8 +33,8 @@ def by_metric(result):
 
 def test_scores_are_those_of_the_functions(tiny_config, real_images, pixel_network):
     fake, labels = blobs(200, seed=1)
-    metrics = [name for name in METRICS if name != "accuracy"]
-    evaluator = Evaluator(real_images, pixel_network, metrics, num_samples=200)
+    names = [name for name in METRICS if name != "accuracy"]
+    evaluator = Evaluator(real_images, pixel_network, names, num_samples=200)
     found = by_metric(evaluator.score(image_set(tiny_config, fake, labels)))
     real_features = pixels(blobs(300)[0].astype("float32"))["features"].numpy()
     outputs = {name: t.numpy() for name, t in pixels(fake.astype("float32")).items()}
@@ -48,6 +48,22 @@ def test_scores_are_those_of_the_functions(tiny_config, real_images, pixel_netwo
     assert 0.5 < found["precision"]["value"] <= 1.0
     assert found["coverage"]["protocol"] == {"k": 5}
     assert found["intra_fid"]["value"] > found["fid"]["value"]
+
+
+def test_a_new_metric_needs_a_line_of_the_registry_only(
+    tiny_config, real_images, pixel_network, monkeypatch
+):
+    def measure(real, fake):
+        shift = np.abs(real.kept("features").mean() - fake.kept("features").mean())
+        return [metrics.Measurement("shift", shift, protocol={"norm": 1})]
+
+    metric = metrics.Metric("shift", measure, keeps=("features",), titles={"shift": "Shift"})
+    monkeypatch.setitem(metrics.REGISTRY, "shift", metric)
+    evaluator = Evaluator(real_images, pixel_network, ["shift"], num_samples=100)
+    (record,) = evaluator.score(image_set(tiny_config, blobs(100, seed=1)[0]))
+    assert (record["metric"], record["title"]) == ("shift", "Shift (pixels, 100 images)")
+    assert 0.0 < record["value"] < 0.1
+    assert record["protocol"] == {"norm": 1}
 
 
 def test_kid_compares_with_a_part_of_the_real_images(tiny_config, real_images, pixel_network):
