@@ -20,9 +20,10 @@ from sagan_tf.config import FIELDS
 from sagan_tf.keras_compat import IS_KERAS_3, optimizer_state
 from sagan_tf.models import recipe
 from sagan_tf.models.sagan import METRICS
-from sagan_tf.serving import origin
-from sagan_tf.training import loop, run_directory
-from sagan_tf.training.checkpoints import Checkpoints
+from sagan_tf.runs import directory as run_directory
+from sagan_tf.runs import source as origin
+from sagan_tf.runs.checkpoints import Checkpoints
+from sagan_tf.training import loop
 from tests.golden import make
 
 GOLDEN = pathlib.Path(__file__).parent / "data" / "golden"

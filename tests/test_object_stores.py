@@ -14,7 +14,7 @@ import tensorflow as tf
 import sagan_tf
 from sagan_tf.data import inspect, pipeline, preparation, sources
 from sagan_tf.evaluation import runs
-from sagan_tf.evaluation.settings import Settings
+from sagan_tf.evaluation.settings import EvaluationConfig
 from sagan_tf.training import loop
 
 ROOT = "ram://bucket"
@@ -77,7 +77,9 @@ def test_an_export_is_written_and_loads(run_dir):
 def test_scores_are_written_there(run_dir, tmp_path):
     network = keras.Sequential([keras.Input((16, 16, 1)), keras.layers.Flatten()])
     network.save(tmp_path / "pixels.keras")
-    settings = Settings(("fid",), num_samples=12, feature_network=str(tmp_path / "pixels.keras"))
+    settings = EvaluationConfig(
+        ("fid",), num_samples=12, feature_network=str(tmp_path / "pixels.keras")
+    )
     records = list(runs.score_run(run_dir, settings))
     with tf.io.gfile.GFile(f"{run_dir}/evaluation.jsonl") as file:
         lines = [json.loads(line) for line in file.read().splitlines()]

@@ -11,8 +11,8 @@ from absl import flags
 from sagan_tf import command_line
 from sagan_tf.errors import ConfigError
 from sagan_tf.evaluation import evaluator, inception, runs
-from sagan_tf.evaluation.generated import BATCH_NORM_MODES, Drawing
-from sagan_tf.evaluation.settings import Settings
+from sagan_tf.evaluation.generated import BATCH_NORM_MODES, SamplingConfig
+from sagan_tf.evaluation.settings import EvaluationConfig
 from sagan_tf.runs import scores as records
 from sagan_tf.training import strategy as strategies
 
@@ -30,7 +30,7 @@ flags.DEFINE_string("feature_network", None, "inception, garments, a .keras file
 flags.DEFINE_string("inception_path", None, "the Inception graph of 2015, or TF-GAN's SavedModel")
 flags.DEFINE_string("inception_sha256", None, "the hash that it must have")
 flags.DEFINE_string("cache_dir", inception.cache_directory(), "of real statistics; empty: none")
-flags.DEFINE_bool("ema", True, "draw from the averaged weights")
+flags.DEFINE_bool("ema", True, "generate with the averaged weights")
 flags.DEFINE_string("batch_norm", "moving", f"statistics: {', '.join(BATCH_NORM_MODES)}")
 flags.DEFINE_integer("standing_batches", 100, "batches to average for --batch_norm=standing")
 flags.DEFINE_float("truncation", 1.0, "deviation of the latents, in (0, 1]")
@@ -43,10 +43,10 @@ FLAGS = flags.FLAGS
 
 def _settings():
     names = "num_samples num_real batch_size feature_network inception_path inception_sha256"
-    return Settings(
+    return EvaluationConfig(
         metrics=FLAGS.metrics and tuple(FLAGS.metrics),
         cache_dir=FLAGS.cache_dir or None,
-        drawing=Drawing(
+        sampling=SamplingConfig(
             FLAGS.ema, FLAGS.seed, FLAGS.truncation, FLAGS.batch_norm, FLAGS.standing_batches
         ),
         progress=True,

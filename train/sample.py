@@ -10,7 +10,7 @@ from absl import flags
 
 from sagan_tf import command_line
 from sagan_tf.errors import ConfigError, UserError
-from sagan_tf.evaluation.settings import Settings
+from sagan_tf.evaluation.settings import EvaluationConfig
 from sagan_tf.visualization import attention, gallery, pictures, subjects
 
 flags.DEFINE_string("run_dir", None, "draw from the newest checkpoint of this run")
@@ -48,7 +48,7 @@ def _options():
     return pictures.Options(
         classes=None if FLAGS.classes is None else _numbers("classes", FLAGS.classes, int),
         points=points,
-        settings=Settings(
+        settings=EvaluationConfig(
             feature_network=FLAGS.feature_network,
             inception_path=FLAGS.inception_path,
             inception_sha256=FLAGS.inception_sha256,

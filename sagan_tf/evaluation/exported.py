@@ -1,4 +1,4 @@
-"""Images from an exported SavedModel, drawn for scoring."""
+"""The image set of an exported SavedModel."""
 
 from __future__ import annotations
 
@@ -10,45 +10,46 @@ import tensorflow as tf
 from sagan_tf import files, sampling
 from sagan_tf.errors import EvaluationError, first_line
 from sagan_tf.evaluation.generated import cut
+from sagan_tf.evaluation.image_sets import ImageSet
 
 
-class ExportedImages:
+class ExportedImages(ImageSet):
     """Images of an export, through its `serving_default` signature.
 
-    The same drawing gives the latents and labels that `GeneratedImages` has.
+    Latents and labels are those of `GeneratedImages` with the same `SamplingConfig`.
 
     Args:
         path: one version of an export, or the directory of versions (the newest counts).
-        drawing: `Drawing`; batch norm is as it was exported.
+        sampling_config: `SamplingConfig`; its `ema` and `batch_norm` have no effect here.
 
     Raises:
         EvaluationError: there is no export, or it takes and returns something else.
     """
 
-    def __init__(self, path, drawing):
+    def __init__(self, path, sampling_config):
         self.path = _newest_version(path)
         self.card = _read_card(self.path)
-        self._draw = _serving_default(self.path)
-        inputs = self._draw.structured_input_signature[1]
+        self._generate = _serving_default(self.path)
+        inputs = self._generate.structured_input_signature[1]
         self._label_type = inputs["labels"].dtype if "labels" in inputs else None
         self._latent_dim = inputs["latents"].shape[-1]
         self._num_classes = self.card["config"]["num_classes"]
-        self._drawing = drawing
-        self.image_shape = tuple(self._draw.structured_outputs["images"].shape[1:])
+        self._sampling_config = sampling_config
+        self.image_shape = tuple(self._generate.structured_outputs["images"].shape[1:])
         self.has_labels = self._num_classes is not None
-        self.provenance = {**drawing.provenance(), "batch_norm": "as exported"}
+        self.provenance = {**sampling_config.provenance(), "batch_norm": "as exported"}
 
     def batches(self, num_images, batch_size):
         """Yields (latents, labels), each of `batch_size` rows; the last may have surplus rows."""
-        inputs = self._drawing.inputs(num_images, self._latent_dim, self._num_classes)
+        inputs = self._sampling_config.inputs(num_images, self._latent_dim, self._num_classes)
         return cut(inputs, batch_size)
 
     def images(self, latents, labels):
-        """Draws uint8 images; traced by `tf.function`."""
+        """Generates uint8 images; `tf.function` traces it."""
         arguments = {"latents": latents}
         if self._label_type is not None:
             arguments["labels"] = tf.cast(labels, self._label_type)
-        return sampling.to_uint8(self._draw(**arguments)["images"])
+        return sampling.to_uint8(self._generate(**arguments)["images"])
 
 
 def _newest_version(path):
@@ -72,13 +73,13 @@ def _serving_default(path):
     except (OSError, ValueError) as error:
         reason = first_line(error)
         raise EvaluationError(f"export_dir={path!r} does not load: {reason}") from error
-    draw = model.signatures.get("serving_default")
+    generate = model.signatures.get("serving_default")
     if (
-        draw is None
-        or "latents" not in draw.structured_input_signature[1]
-        or "images" not in draw.structured_outputs
+        generate is None
+        or "latents" not in generate.structured_input_signature[1]
+        or "images" not in generate.structured_outputs
     ):
         raise EvaluationError(f"export {path}: serving_default does not map latents to images")
     # The signature lives as long as the object that it was loaded with.
-    draw.loaded_from = model
-    return draw
+    generate.loaded_from = model
+    return generate

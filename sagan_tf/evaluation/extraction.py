@@ -10,10 +10,7 @@ import tqdm
 
 
 class Extractor:
-    """Runs image sets through one network; what was compiled for a set is used again.
-
-    An image set has `batches(num_images, batch_size)`, which yields tuples of arrays, the labels
-    last, and `images(*tuple)`, which makes uint8 images of them on the device.
+    """Runs image sets through one network. Each set's program is compiled once and kept.
 
     Args:
         network: a `FeatureNetwork`.
@@ -42,7 +39,7 @@ class Extractor:
         how many replicas there are.
 
         Args:
-            image_set: see the class.
+            image_set: `ImageSet`.
             num_images: how many; surplus rows of the last batch are dropped.
             name: of the images, for the progress bar.
         """

@@ -1,4 +1,4 @@
-"""Images from a generator, drawn for scoring, under each batch-norm mode."""
+"""The image set of a generator, under each batch-norm mode."""
 
 from __future__ import annotations
 
@@ -10,25 +10,26 @@ import tensorflow as tf
 
 from sagan_tf import sampling
 from sagan_tf.errors import ConfigError
+from sagan_tf.evaluation.image_sets import ImageSet
 from sagan_tf.keras_compat import named_layers
 
 BATCH_NORM_MODES = ("moving", "standing", "batch")
 
 
 @dataclasses.dataclass(frozen=True)
-class Drawing:
-    """How images are drawn for scoring.
+class SamplingConfig:
+    """How images are generated for scoring.
 
-    Image i depends on the seed and i, not on batch size or devices (but for `batch_norm="batch"`,
-    where it must), and has the label `i % num_classes`: all classes alike.
+    Image i depends on the seed and on i. It depends on batch size and devices only with
+    `batch_norm="batch"`. Its label is `i % num_classes`, so that all classes are equally frequent.
 
     Args:
-        ema: whether the averaged weights draw, or else the raw ones.
+        ema: whether to use the averaged weights or the raw ones.
         seed: int, of the latents.
         truncation: deviation of the latents, in (0, 1].
-        batch_norm: whose statistics normalize: "moving", those of training; "standing", averages
-            over batches drawn for it (arXiv:1809.11096, section 4.1); "batch", those of each
-            batch that is scored, over all devices.
+        batch_norm: which statistics normalize. "moving" takes those of training. "standing" takes
+            averages over batches generated for this purpose (arXiv:1809.11096, section 4.1).
+            "batch" takes those of each batch that is scored, over all devices.
         standing_batches: batches for "standing".
         standing_batch_size: images in each of them.
 
@@ -54,32 +55,32 @@ class Drawing:
                 raise ConfigError(name, getattr(self, name), "a whole number above 0")
 
     def provenance(self):
-        """What a record says of it: a dict of JSON values."""
+        """Returns these settings for the records of scores: a dict of JSON values."""
         settings = dataclasses.asdict(self)
         if self.batch_norm != "standing":
             del settings["standing_batches"], settings["standing_batch_size"]
         return settings
 
     def inputs(self, count, latent_dim, num_classes):
-        """Latents float32 (count, latent_dim) and labels int32 (count,), 0, 1, 2, ... in turn."""
+        """Returns float32 latents (count, latent_dim) and int32 labels (count,), 0, 1, 2, ..."""
         latents = sampling.latents(self.seed, count, latent_dim, self.truncation)
         return latents.numpy(), np.arange(count, dtype=np.int32) % (num_classes or 1)
 
 
-class GeneratedImages:
+class GeneratedImages(ImageSet):
     """Images of a copy of a generator; the generator itself is not changed.
 
     Args:
         generator: a `Generator`.
-        drawing: `Drawing`.
+        sampling_config: `SamplingConfig`.
         strategy: `tf.distribute.Strategy` to put the copy on; None is the current one.
     """
 
-    def __init__(self, generator, drawing, strategy=None):
+    def __init__(self, generator, sampling_config, strategy=None):
         self.image_shape = (generator.resolution, generator.resolution, generator.channels)
         self.has_labels = generator.num_classes is not None
-        self.provenance = drawing.provenance()
-        self._drawing = drawing
+        self.provenance = sampling_config.provenance()
+        self._sampling_config = sampling_config
         self._input_sizes = generator.latent_dim, generator.num_classes
         with (strategy or tf.distribute.get_strategy()).scope():
             self._generator = type(generator).from_config(generator.get_config())
@@ -88,17 +89,17 @@ class GeneratedImages:
     def update(self, generator):
         """Takes on the weights that a generator of this kind has now."""
         copy = _copy(generator)
-        if self._drawing.batch_norm == "standing":
-            set_standing_statistics(copy, self._drawing)
+        if self._sampling_config.batch_norm == "standing":
+            set_standing_statistics(copy, self._sampling_config)
         self._generator.set_weights(copy.get_weights())
 
     def batches(self, num_images, batch_size):
         """Yields (latents, labels), each of `batch_size` rows; the last may have surplus rows."""
-        return cut(self._drawing.inputs(num_images, *self._input_sizes), batch_size)
+        return cut(self._sampling_config.inputs(num_images, *self._input_sizes), batch_size)
 
     def images(self, latents, labels):
-        """Draws uint8 images; traced by `tf.function`, on any replica."""
-        if self._drawing.batch_norm != "batch":
+        """Generates uint8 images; `tf.function` traces it on any replica."""
+        if self._sampling_config.batch_norm != "batch":
             return sampling.to_uint8(self._generator(latents, labels, training=False))
         # training=True normalizes by the batch, but also moves statistics: put them back.
         variables = self._generator.non_trainable_variables
@@ -126,13 +127,13 @@ def _copy(generator):
     return copy
 
 
-def set_standing_statistics(generator, drawing):
-    """Sets batch-norm statistics to their averages over batches drawn for it.
+def set_standing_statistics(generator, sampling_config):
+    """Sets batch-norm statistics to their averages over batches generated for this purpose.
 
     Args:
         generator: a trainable `Generator` of its own; the momentum of its norms is lost.
-        drawing: `Drawing`; its seed plus one is used, so that the statistics are not fitted to
-            the very images that are scored.
+        sampling_config: `SamplingConfig`. The seed is its seed plus one: the statistics come from
+            other images than those that are scored.
     """
     original = generator.get_weights()
     norms = [
@@ -144,9 +145,9 @@ def set_standing_statistics(generator, drawing):
         norm.momentum = 0.0  # the moving statistics become those of the last batch
     statistics = [v for norm in norms for v in (norm.moving_mean, norm.moving_variance)]
     call = tf.function(lambda latents, labels: generator(latents, labels, training=True))
-    count, size = drawing.standing_batches, drawing.standing_batch_size
-    drawing = dataclasses.replace(drawing, seed=drawing.seed + 1)
-    inputs = drawing.inputs(count * size, generator.latent_dim, generator.num_classes)
+    count, size = sampling_config.standing_batches, sampling_config.standing_batch_size
+    sampling_config = dataclasses.replace(sampling_config, seed=sampling_config.seed + 1)
+    inputs = sampling_config.inputs(count * size, generator.latent_dim, generator.num_classes)
     means = [0.0] * len(statistics)
     for batch in cut(inputs, size):
         generator.set_weights(original)  # a call also moves the spectral norms' vectors

@@ -1,4 +1,4 @@
-"""Images that exist already, for scoring: a data source's, or those of a folder."""
+"""Image sets of existing images: those of a data source, and those of a folder."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from sagan_tf.config import DEFAULTS
 from sagan_tf.data import loading
 from sagan_tf.data.folder import FolderSource
 from sagan_tf.errors import EvaluationError
+from sagan_tf.evaluation.image_sets import RealImages
 
 _FINGERPRINTED = 64
 
 
-class SourceImages:
+class SourceImages(RealImages):
     """The images of a data source, as training sees them (but never mirrored).
 
     Args:
@@ -49,12 +50,8 @@ class SourceImages:
         is_chosen[chosen] = True
         return itertools.compress(self._source.examples(), is_chosen)
 
-    def images(self, images, labels):
-        """The images themselves."""
-        return images
-
     def fingerprint(self):
-        """A text that changes with the source, or with the pixels of some of its images."""
+        """Returns a text that changes with the source, or with the pixels of some images."""
         count = min(_FINGERPRINTED, self.num_images)
         digest = hashlib.sha256(self._source.fingerprint().encode())
         step = self.num_images // count if self._source.random_access else 1
@@ -64,7 +61,7 @@ class SourceImages:
         return digest.hexdigest()
 
 
-class FolderImages:
+class FolderImages(RealImages):
     """The images in a folder as they are, never cropped or resized; they must have one size.
 
     Args:
@@ -91,12 +88,8 @@ class FolderImages:
         """Yields (images, labels) in sorted order."""
         return _batches(self._examples(num_images), batch_size, self.image_shape)
 
-    def images(self, images, labels):
-        """The images themselves."""
-        return images
-
     def fingerprint(self):
-        """SHA-256 over the names and contents of all files."""
+        """Returns the SHA-256 of the names and contents of all files."""
         return hashing.directory_sha256(self.path)
 
 

@@ -31,7 +31,7 @@ class RunScorer:
 
     Args:
         run: `RunDirectory`.
-        settings: `Settings`.
+        settings: `EvaluationConfig`.
         source: of the real images; None opens the one that the run's configuration names.
         data_dir: where TFDS keeps its data sets.
         strategy: `tf.distribute.Strategy`; None is the current one. Of one that spans several
@@ -39,7 +39,7 @@ class RunScorer:
     """
 
     def __init__(self, run, settings, source=None, data_dir=None, strategy=None):
-        self._run, self._drawing, self._strategy = run, settings.drawing, _local(strategy)
+        self._run, self._sampling_config, self._strategy = run, settings.sampling, _local(strategy)
         self._images = None
         config = run.config
         source = source or sources.open_source(config, data_dir)
@@ -61,9 +61,9 @@ class RunScorer:
             model: `SAGAN`; it is not changed.
             step: training steps done.
         """
-        generator = model.ema_generator if self._drawing.ema else model.generator
+        generator = model.ema_generator if self._sampling_config.ema else model.generator
         if self._images is None:
-            self._images = GeneratedImages(generator, self._drawing, self._strategy)
+            self._images = GeneratedImages(generator, self._sampling_config, self._strategy)
         else:
             self._images.update(generator)
         result = self._evaluator.score(
@@ -78,7 +78,7 @@ class RunScorer:
 
     def scored_steps(self):
         """Steps that `evaluation.jsonl` has scores of under these very settings."""
-        settings = self._evaluator.settings_sha256(**self._drawing.provenance())
+        settings = self._evaluator.settings_sha256(**self._sampling_config.provenance())
         lines = records.read(self._run.join(records.FILE_NAME))
         return {line["step"] for line in lines if line["settings_sha256"] == settings}
 
@@ -96,7 +96,7 @@ def score_run(run_dir, settings, checkpoint="latest", data_dir=None, strategy=No
 
     Args:
         run_dir: what `train/main.py --run_dir` wrote.
-        settings: `Settings`.
+        settings: `EvaluationConfig`.
         checkpoint: "latest", "all", "best", a step, or "watch": new ones as they come, until
             the run is finished, but for those scored before under the same settings.
         data_dir: where TFDS keeps its data sets.
@@ -165,7 +165,7 @@ def score_export(export_dir, settings, data_dir=None, strategy=None, dataset=Non
 
     Args:
         export_dir: one version of an export, or the directory of versions (the newest counts).
-        settings: `Settings`.
+        settings: `EvaluationConfig`.
         data_dir: where TFDS keeps its data sets.
         strategy: `tf.distribute.Strategy`; None is the current one.
         dataset: the real images, as the `dataset` setting names them; None is the training data.
@@ -174,7 +174,7 @@ def score_export(export_dir, settings, data_dir=None, strategy=None, dataset=Non
         EvaluationError: there is no export, or it was not made from a run and so does not know
             its training data, and `dataset` is None.
     """
-    images = ExportedImages(export_dir, settings.drawing)
+    images = ExportedImages(export_dir, settings.sampling)
     known = {**images.card["config"], **({"dataset": dataset} if dataset else {})}
     if "dataset" not in known:
         raise EvaluationError(
@@ -199,7 +199,7 @@ def score_folders(real_folder, folder, settings, strategy=None):
     Args:
         real_folder: the real images.
         folder: the images to score, of the same size.
-        settings: `Settings`.
+        settings: `EvaluationConfig`.
         strategy: `tf.distribute.Strategy`; None is the current one.
 
     Raises:

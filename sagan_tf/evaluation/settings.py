@@ -1,4 +1,4 @@
-"""The settings of an evaluation, and the `Evaluator` that they ask for."""
+"""The configuration of an evaluation, and the `Evaluator` that it makes."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import dataclasses
 
 import tensorflow as tf
 
-from sagan_tf.evaluation import garments, inception
+from sagan_tf.evaluation import fashion_classifier, inception
 from sagan_tf.evaluation.evaluator import Evaluator
 from sagan_tf.evaluation.features import load_network
-from sagan_tf.evaluation.generated import Drawing
+from sagan_tf.evaluation.generated import SamplingConfig
 
 
 @dataclasses.dataclass(frozen=True)
-class Settings:
-    """What to score and with what.
+class EvaluationConfig:
+    """Which metrics, images and feature network an evaluation uses.
 
     Args:
         metrics: of `evaluator.METRICS`; None is all that make sense for the network.
@@ -26,7 +26,7 @@ class Settings:
         inception_path: see `inception.load`.
         inception_sha256: see `inception.load`.
         cache_dir: of the real statistics; None does not cache.
-        drawing: `Drawing`.
+        sampling: `SamplingConfig`: how images are generated.
         progress: whether to show progress bars on a terminal.
     """
 
@@ -38,14 +38,14 @@ class Settings:
     inception_path: str | None = None
     inception_sha256: str | None = None
     cache_dir: str | None = None
-    drawing: Drawing = dataclasses.field(default_factory=Drawing)
+    sampling: SamplingConfig = dataclasses.field(default_factory=SamplingConfig)
     progress: bool = False
 
     def evaluator(self, real, dataset, has_labels, available=50_000, strategy=None):
-        """An `Evaluator` of these settings.
+        """Makes an `Evaluator` with this configuration.
 
         Args:
-            real: image set.
+            real: `RealImages`.
             dataset: the `dataset` setting behind the images, or None.
             has_labels: whether the images to score have classes.
             available: images to score if `num_samples` is None.
@@ -69,13 +69,8 @@ class Settings:
     def _network(self, dataset):
         default = "garments" if dataset == "bundled" else "inception"
         name = self.feature_network or ("inception" if self.inception_path else default)
-        if name == garments.NAME:
-            return garments.load()
+        if name == fashion_classifier.NAME:
+            return fashion_classifier.load()
         if name == "inception":
             return inception.load(self.inception_path, self.inception_sha256)
         return load_network(name)
-
-
-def _default_metrics(network, has_labels):
-    usual = ("fid", "is", "kid", "prdc")
-    return (*usual, "accuracy") if network.name == garments.NAME and has_labels else usual

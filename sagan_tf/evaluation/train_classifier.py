@@ -11,7 +11,7 @@ import numpy as np
 
 from sagan_tf import config
 from sagan_tf.data import sources
-from sagan_tf.evaluation import garments
+from sagan_tf.evaluation import fashion_classifier
 
 EPOCHS = 10
 BATCH_SIZE = 128
@@ -28,7 +28,7 @@ def train(images, labels, epochs=EPOCHS):
         epochs: passes over the images.
     """
     keras.utils.set_random_seed(SEED)
-    model = garments.classifier()
+    model = fashion_classifier.classifier()
     logits = keras.Model(model.inputs, model.output["logits"])
     steps = epochs * -(-len(images) // BATCH_SIZE)
     logits.compile(
@@ -51,7 +51,7 @@ def accuracy(model, images, labels):
 
 
 def main(directory, out=None):
-    """Trains, measures and saves the classifier where `garments.load` finds it."""
+    """Trains, measures and saves the classifier where `fashion_classifier.load` finds it."""
     settings = config.get("fashion_mnist_32")
     training = sources.open_source(settings.replace(dataset=f"idx:{directory}", split="train"))
     bundled = sources.open_source(settings)
@@ -61,7 +61,7 @@ def main(directory, out=None):
         "training_images": "Fashion-MNIST's 60,000 training images, mirrored at random",
         "command": "python -m sagan_tf.evaluation.train_classifier DIRECTORY",
     }
-    garments.save(model, out or garments.BUNDLED, card)
+    fashion_classifier.save(model, out or fashion_classifier.BUNDLED, card)
     print(card)
 
 

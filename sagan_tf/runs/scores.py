@@ -16,14 +16,6 @@ from sagan_tf import files, hashing
 from sagan_tf.errors import EvaluationError, first_line
 
 FILE_NAME = "evaluation.jsonl"
-MIN_SAMPLES = 10_000
-_TITLES = {
-    "fid": "FID",
-    "kid": "KID",
-    "is": "Inception Score",
-    "intra_fid": "intra-class FID",
-    "sanity_fid": "FID of real against real",
-}
 
 
 def versions():
@@ -40,23 +32,6 @@ def versions():
 def config_sha256(config):
     """SHA-256 of an `ExperimentConfig`."""
     return hashing.settings_sha256(dataclasses.asdict(config))
-
-
-def title(metric, samples, network):
-    """What a score may be called: FID-50k only for 50,000 images and the network it is defined on.
-
-    Args:
-        metric: name of the metric.
-        samples: images it was computed from.
-        network: the `FeatureNetwork`.
-    """
-    name = _TITLES.get(metric, metric)
-    remarks = [] if network.comparable == "yes" else [network.name]
-    if samples >= MIN_SAMPLES and samples % 1000 == 0:
-        name += f"-{samples // 1000}k"
-    else:
-        remarks.append(f"{samples} images")
-    return f"{name} ({', '.join(remarks)})" if remarks else name
 
 
 class Reporter:

@@ -13,7 +13,7 @@ from sagan_tf import sampling
 from sagan_tf.data import inspect, pipeline, sources
 from sagan_tf.errors import ConfigError, TrainingError
 from sagan_tf.evaluation.runs import RunScorer
-from sagan_tf.evaluation.settings import Settings
+from sagan_tf.evaluation.settings import EvaluationConfig
 from sagan_tf.images import image_grid, save_png
 from sagan_tf.models import recipe
 from sagan_tf.runs import directory as run_directory
@@ -110,7 +110,7 @@ def _make_scorer(run, source, data_dir, strategy):
     """What scores the run as it goes, or None; made first, so that it fails before training."""
     if run.config.eval_every is None:
         return None
-    settings = Settings(
+    settings = EvaluationConfig(
         metrics=("fid", "accuracy") if run.config.dataset == "bundled" else ("fid",),
         num_samples=run.config.eval_samples,
         feature_network=run.config.eval_network,

@@ -9,7 +9,7 @@ from sagan_tf import sampling
 from sagan_tf.config import ExperimentConfig
 from sagan_tf.errors import ConfigError, UserError
 from sagan_tf.evaluation.exported import ExportedImages
-from sagan_tf.evaluation.generated import Drawing
+from sagan_tf.evaluation.generated import SamplingConfig
 from sagan_tf.runs import checkpoints
 from sagan_tf.runs import directory as run_directory
 from sagan_tf.runs import pretrained as weights
@@ -76,7 +76,7 @@ class ExportSubject:
     """
 
     def __init__(self, path):
-        self._images = ExportedImages(path, Drawing())
+        self._images = ExportedImages(path, SamplingConfig())
         self.name = self._images.path
         card = self._images.card
         known = card["config"]

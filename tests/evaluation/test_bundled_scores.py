@@ -6,9 +6,9 @@ import pytest
 from sagan_tf import config
 from sagan_tf.data import sources
 from sagan_tf.data.arrays import ArraySource
-from sagan_tf.evaluation import garments
+from sagan_tf.evaluation import fashion_classifier
 from sagan_tf.evaluation.evaluator import Evaluator
-from sagan_tf.evaluation.generated import Drawing, GeneratedImages
+from sagan_tf.evaluation.generated import GeneratedImages, SamplingConfig
 from sagan_tf.evaluation.pictures import SourceImages
 from sagan_tf.models import recipe
 
@@ -26,7 +26,11 @@ def evaluator(bundled):
     real = ArraySource(bundled.images[::5], bundled.labels[::5], None)
     metrics = ("fid", "kid", "prdc", "accuracy")
     return Evaluator(
-        SourceImages(real, SETTINGS), garments.load(), metrics, num_samples=1000, batch_size=500
+        SourceImages(real, SETTINGS),
+        fashion_classifier.load(),
+        metrics,
+        num_samples=1000,
+        batch_size=500,
     )
 
 
@@ -77,7 +81,7 @@ def test_fid_falls_over_training(pixel_network):
     source = sources.open_source(settings)
     evaluator = Evaluator(SourceImages(source, settings), pixel_network, num_samples=500)
     model = recipe.build(settings)
-    images = GeneratedImages(model.generator, Drawing(batch_norm="batch"))
+    images = GeneratedImages(model.generator, SamplingConfig(batch_norm="batch"))
     (before,) = evaluator.score(images)
     model.fit(source.images[:960], source.labels[:960], batch_size=16, verbose=0)
     images.update(model.generator)

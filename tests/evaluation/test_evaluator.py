@@ -6,13 +6,12 @@ import pytest
 
 from sagan_tf.data.arrays import ArraySource
 from sagan_tf.errors import ConfigError, EvaluationError
-from sagan_tf.evaluation import frechet_distance, inception_score, kernel_distance
+from sagan_tf.evaluation import frechet_distance, inception_score, kernel_distance, metrics
 from sagan_tf.evaluation.evaluator import METRICS, Evaluator
 from sagan_tf.evaluation.features import FeatureNetwork
-from sagan_tf.evaluation.generated import Drawing, GeneratedImages
+from sagan_tf.evaluation.generated import GeneratedImages, SamplingConfig
 from sagan_tf.evaluation.pictures import SourceImages
-from sagan_tf.evaluation.settings import Settings
-from sagan_tf.runs import scores as records
+from sagan_tf.evaluation.settings import EvaluationConfig
 from tests.evaluation.blobs import blobs, pixels
 
 PROVENANCE = {
@@ -34,8 +33,8 @@ def by_metric(result):
 
 def test_scores_are_those_of_the_functions(tiny_config, real_images, pixel_network):
     fake, labels = blobs(200, seed=1)
-    metrics = [name for name in METRICS if name != "accuracy"]
-    evaluator = Evaluator(real_images, pixel_network, metrics, num_samples=200)
+    names = [name for name in METRICS if name != "accuracy"]
+    evaluator = Evaluator(real_images, pixel_network, names, num_samples=200)
     found = by_metric(evaluator.score(image_set(tiny_config, fake, labels)))
     real_features = pixels(blobs(300)[0].astype("float32"))["features"].numpy()
     outputs = {name: t.numpy() for name, t in pixels(fake.astype("float32")).items()}
@@ -49,6 +48,22 @@ def test_scores_are_those_of_the_functions(tiny_config, real_images, pixel_netwo
     assert 0.5 < found["precision"]["value"] <= 1.0
     assert found["coverage"]["protocol"] == {"k": 5}
     assert found["intra_fid"]["value"] > found["fid"]["value"]
+
+
+def test_a_new_metric_needs_a_line_of_the_registry_only(
+    tiny_config, real_images, pixel_network, monkeypatch
+):
+    def measure(real, fake):
+        shift = np.abs(real.kept("features").mean() - fake.kept("features").mean())
+        return [metrics.Measurement("shift", shift, protocol={"norm": 1})]
+
+    metric = metrics.Metric("shift", measure, keeps=("features",), titles={"shift": "Shift"})
+    monkeypatch.setitem(metrics.REGISTRY, "shift", metric)
+    evaluator = Evaluator(real_images, pixel_network, ["shift"], num_samples=100)
+    (record,) = evaluator.score(image_set(tiny_config, blobs(100, seed=1)[0]))
+    assert (record["metric"], record["title"]) == ("shift", "Shift (pixels, 100 images)")
+    assert 0.0 < record["value"] < 0.1
+    assert record["protocol"] == {"norm": 1}
 
 
 def test_kid_compares_with_a_part_of_the_real_images(tiny_config, real_images, pixel_network):
@@ -70,21 +85,14 @@ def test_fid_alone_keeps_no_features(real_images, pixel_network):
 
 def test_a_record_has_its_whole_provenance(tiny_model, real_images, pixel_network):
     evaluator = Evaluator(real_images, pixel_network, ["fid"], num_samples=40)
-    (record,) = evaluator.score(GeneratedImages(tiny_model.generator, Drawing(seed=3)), step=7)
+    (record,) = evaluator.score(
+        GeneratedImages(tiny_model.generator, SamplingConfig(seed=3)), step=7
+    )
     assert set(record) == PROVENANCE
     assert json.loads(json.dumps(record)) == record
     assert (record["step"], record["seed"], record["samples"]) == (7, 3, 40)
     assert record["real"]["num_images"] == 300
     assert record["warnings"][0].startswith("only 40 images")
-
-
-def test_few_images_are_warned_of_and_never_called_50k(pixel_network):
-    standard = FeatureNetwork(pixels, "inception", "", "", comparable="yes")
-    assert records.title("fid", 50_000, standard) == "FID-50k"
-    assert records.title("fid", 10_000, standard) == "FID-10k"
-    assert records.title("fid", 9_000, standard) == "FID (9000 images)"
-    assert records.title("fid", 49_999, standard) == "FID (49999 images)"
-    assert records.title("kid", 50_000, pixel_network) == "KID-50k (pixels)"
 
 
 def test_singular_covariances_are_said(tiny_config, real_images, pixel_network):
@@ -114,8 +122,8 @@ def test_real_statistics_come_from_the_cache(real_images, pixel_network, tmp_pat
 
 
 def test_settings_hash_depends_on_what_scores_depend_on(tiny_config, real_images, pixel_network):
-    def sha256(real=real_images, drawing=Drawing(), **kwargs):  # noqa: B008
-        return Evaluator(real, pixel_network, **kwargs).settings_sha256(**drawing.provenance())
+    def sha256(real=real_images, config=SamplingConfig(), **kwargs):  # noqa: B008
+        return Evaluator(real, pixel_network, **kwargs).settings_sha256(**config.provenance())
 
     other_real = image_set(tiny_config, blobs(300, seed=9)[0])
     hashes = [
@@ -124,8 +132,8 @@ def test_settings_hash_depends_on_what_scores_depend_on(tiny_config, real_images
         sha256(num_samples=9),
         sha256(num_real=9),
         sha256(other_real),
-        sha256(drawing=Drawing(ema=False)),
-        sha256(drawing=Drawing(batch_norm="standing")),
+        sha256(config=SamplingConfig(ema=False)),
+        sha256(config=SamplingConfig(batch_norm="standing")),
     ]
     assert hashes[0] == hashes[1]
     assert len(set(hashes[1:])) == 6
@@ -140,6 +148,9 @@ def test_wrong_images_metrics_and_numbers_are_refused(tiny_config, real_images, 
         Evaluator(real_images, pixel_network, num_samples=1)
     with pytest.raises(EvaluationError, match="accuracy needs the feature network 'garments'"):
         Evaluator(real_images, pixel_network, ["accuracy"])
+    unlabeled = image_set(tiny_config, blobs(300)[0], has_labels=False)
+    with pytest.raises(EvaluationError, match="intra_fid needs classes, and the real images have"):
+        Evaluator(unlabeled, pixel_network, ["intra_fid"])
     evaluator = Evaluator(real_images, pixel_network, ["intra_fid"], num_samples=50)
     small = dataclasses.replace(tiny_config, resolution=32)
     with pytest.raises(EvaluationError, match=r"score are \(32, 32, 1\)"):
@@ -165,6 +176,6 @@ def test_features_that_are_not_finite_are_refused(real_images):
 
 def test_default_network_and_metrics(real_images):
     with pytest.raises(EvaluationError, match="32x32 pixels, not of 16x16"):
-        Settings().evaluator(real_images, "bundled", True)
+        EvaluationConfig().evaluator(real_images, "bundled", True)
     with pytest.raises(EvaluationError, match=r"graph\.pb' does not exist; fetch https"):
-        Settings(inception_path="graph.pb").evaluator(real_images, "bundled", True)
+        EvaluationConfig(inception_path="graph.pb").evaluator(real_images, "bundled", True)

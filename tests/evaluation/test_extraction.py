@@ -3,7 +3,7 @@ import pytest
 
 from sagan_tf.evaluation.extraction import Extractor
 from sagan_tf.evaluation.features import FeatureNetwork
-from sagan_tf.evaluation.generated import Drawing, GeneratedImages
+from sagan_tf.evaluation.generated import GeneratedImages, SamplingConfig
 
 
 def gather(image_set, network, count, **kwargs):
@@ -22,18 +22,18 @@ def test_every_image_once_in_order(real_images, pixel_network):
 
 @pytest.mark.parametrize("mode", ["moving", "standing"])
 def test_two_replicas_equal_one(tiny_model, pixel_network, two_replicas, mode):
-    drawing = Drawing(batch_norm=mode, standing_batches=2)
-    one = gather(GeneratedImages(tiny_model.generator, drawing), pixel_network, 22, batch_size=4)
-    image_set = GeneratedImages(tiny_model.generator, drawing, two_replicas)
+    config = SamplingConfig(batch_norm=mode, standing_batches=2)
+    one = gather(GeneratedImages(tiny_model.generator, config), pixel_network, 22, batch_size=4)
+    image_set = GeneratedImages(tiny_model.generator, config, two_replicas)
     two = gather(image_set, pixel_network, 22, batch_size=4, strategy=two_replicas)
     for a, b in zip(one, two):
         np.testing.assert_allclose(a, b, atol=2e-3)  # at most some pixels differ by one
 
 
 def test_batch_statistics_span_the_devices(tiny_model, pixel_network, two_replicas):
-    drawing = Drawing(batch_norm="batch")
-    one = gather(GeneratedImages(tiny_model.generator, drawing), pixel_network, 16, batch_size=8)
-    image_set = GeneratedImages(tiny_model.generator, drawing, two_replicas)
+    config = SamplingConfig(batch_norm="batch")
+    one = gather(GeneratedImages(tiny_model.generator, config), pixel_network, 16, batch_size=8)
+    image_set = GeneratedImages(tiny_model.generator, config, two_replicas)
     two = gather(image_set, pixel_network, 16, batch_size=4, strategy=two_replicas)
     np.testing.assert_allclose(one[0], two[0], atol=2e-3)
 
@@ -52,7 +52,7 @@ def test_a_network_without_logits(real_images):
 
 
 def test_a_generator_is_traced_once(tiny_model, pixel_network):
-    image_set = GeneratedImages(tiny_model.generator, Drawing())
+    image_set = GeneratedImages(tiny_model.generator, SamplingConfig())
     traces = []
     network = FeatureNetwork(
         lambda images: traces.append(1) or pixel_network.function(images), "p", "", "", channels=1

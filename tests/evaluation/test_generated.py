@@ -5,11 +5,11 @@ import tensorflow as tf
 
 from sagan_tf import sampling
 from sagan_tf.errors import ConfigError
-from sagan_tf.evaluation.generated import Drawing, GeneratedImages, set_standing_statistics
+from sagan_tf.evaluation.generated import GeneratedImages, SamplingConfig, set_standing_statistics
 from sagan_tf.keras_compat import named_layers
 
 
-def draw(image_set, count=12, batch_size=4):
+def generate(image_set, count=12, batch_size=4):
     batches = [image_set.images(*batch) for batch in image_set.batches(count, batch_size)]
     return np.concatenate(batches)[:count]
 
@@ -25,7 +25,7 @@ def generator(tiny_model):
 
 
 def test_images_are_those_of_the_generator(generator):
-    images = draw(GeneratedImages(generator, Drawing(seed=5, truncation=0.5)))
+    images = generate(GeneratedImages(generator, SamplingConfig(seed=5, truncation=0.5)))
     latents = sampling.latents(5, 12, generator.latent_dim, truncation=0.5)
     np.testing.assert_array_equal(
         images, sampling.to_uint8(generator(latents, tf.range(12) % 3, training=False))
@@ -33,35 +33,35 @@ def test_images_are_those_of_the_generator(generator):
 
 
 def test_batch_size_does_not_matter(generator):
-    image_set = GeneratedImages(generator, Drawing())
-    np.testing.assert_array_equal(draw(image_set, 10, 4), draw(image_set, 10, 10))
+    image_set = GeneratedImages(generator, SamplingConfig())
+    np.testing.assert_array_equal(generate(image_set, 10, 4), generate(image_set, 10, 10))
 
 
 @pytest.mark.parametrize("mode", ["moving", "standing", "batch"])
-def test_the_generator_is_not_changed_and_drawing_repeats(generator, mode):
+def test_the_generator_is_not_changed_and_sampling_repeats(generator, mode):
     before = generator.get_weights()
-    image_set = GeneratedImages(generator, Drawing(batch_norm=mode, standing_batches=2))
-    first, second = draw(image_set), draw(image_set)
+    image_set = GeneratedImages(generator, SamplingConfig(batch_norm=mode, standing_batches=2))
+    first, second = generate(image_set), generate(image_set)
     np.testing.assert_array_equal(first, second)
     for old, new in zip(before, generator.get_weights()):
         np.testing.assert_array_equal(old, new)
 
 
 def test_batch_mode_normalizes_by_the_batch(generator):
-    image_set = GeneratedImages(generator, Drawing(batch_norm="batch"))
-    images = draw(image_set, 8, 8)
+    image_set = GeneratedImages(generator, SamplingConfig(batch_norm="batch"))
+    images = generate(image_set, 8, 8)
     latents = sampling.latents(0, 8, generator.latent_dim)
     expected = sampling.to_uint8(generator(latents, tf.range(8) % 3, training=True))
     np.testing.assert_array_equal(images, expected)
-    assert np.any(images != draw(GeneratedImages(generator, Drawing()), 8, 8))
+    assert np.any(images != generate(GeneratedImages(generator, SamplingConfig()), 8, 8))
 
 
 def test_standing_statistics_are_the_mean_over_batches(generator):
-    drawing = Drawing(batch_norm="standing", standing_batches=3, standing_batch_size=16)
-    latents = sampling.latents(drawing.seed + 1, 48, generator.latent_dim)
+    config = SamplingConfig(batch_norm="standing", standing_batches=3, standing_batch_size=16)
+    latents = sampling.latents(config.seed + 1, 48, generator.latent_dim)
     first = generator.dense(latents).numpy().reshape(3, -1, generator.dense.units // 16)
     expected = first.mean(axis=1).mean(axis=0), first.var(axis=1).mean(axis=0)
-    set_standing_statistics(generator, drawing)
+    set_standing_statistics(generator, config)
     # The first normalization sees the dense layer's output, whatever the others do.
     norm = next(
         layer
@@ -74,10 +74,10 @@ def test_standing_statistics_are_the_mean_over_batches(generator):
 
 def test_an_averaged_generator_can_use_batch_statistics_too(tiny_model):
     # It starts as a copy, and is not trainable.
-    drawing = Drawing(batch_norm="batch")
+    config = SamplingConfig(batch_norm="batch")
     np.testing.assert_array_equal(
-        draw(GeneratedImages(tiny_model.ema_generator, drawing)),
-        draw(GeneratedImages(tiny_model.generator, drawing)),
+        generate(GeneratedImages(tiny_model.ema_generator, config)),
+        generate(GeneratedImages(tiny_model.generator, config)),
     )
 
 
@@ -87,4 +87,4 @@ def test_an_averaged_generator_can_use_batch_statistics_too(tiny_model):
 )
 def test_refuses_what_is_not_allowed(field, value):
     with pytest.raises(ConfigError, match=f"{field}={value!r} is not allowed"):
-        Drawing(**{field: value})
+        SamplingConfig(**{field: value})

@@ -8,8 +8,8 @@ import sagan_tf
 from sagan_tf.data.arrays import ArraySource
 from sagan_tf.errors import ConfigError, RunDirectoryError
 from sagan_tf.evaluation import runs
-from sagan_tf.evaluation.generated import Drawing
-from sagan_tf.evaluation.settings import Settings
+from sagan_tf.evaluation.generated import SamplingConfig
+from sagan_tf.evaluation.settings import EvaluationConfig
 from sagan_tf.models import recipe
 from sagan_tf.runs import best
 from sagan_tf.runs import directory as run_directory
@@ -23,10 +23,10 @@ def blobs_and_pixels(monkeypatch, pixel_network):
     """Every data set is blobs, every feature network pixels."""
     source = ArraySource(*blobs(100), None)
     monkeypatch.setattr(runs.sources, "open_source", lambda config, data_dir: source)
-    monkeypatch.setattr(Settings, "_network", lambda self, dataset: pixel_network)
+    monkeypatch.setattr(EvaluationConfig, "_network", lambda self, dataset: pixel_network)
 
 
-SETTINGS = Settings(metrics=("fid",), num_samples=20, batch_size=10)
+SETTINGS = EvaluationConfig(metrics=("fid",), num_samples=20, batch_size=10)
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_latest_all_or_one_step_are_scored_and_recorded(run):
 
 def test_raw_and_averaged_weights_differ_and_are_said(run):
     (averaged,) = score(run)
-    settings = Settings(("fid",), 20, batch_size=10, drawing=Drawing(ema=False))
+    settings = EvaluationConfig(("fid",), 20, batch_size=10, sampling=SamplingConfig(ema=False))
     raw = list(runs.score_run(run.path, settings))[1]
     assert (averaged["ema"], raw["ema"]) == (True, False)
     assert averaged["value"] != raw["value"]
@@ -135,11 +135,11 @@ def test_one_folder_against_another(tmp_path):
         for i, image in enumerate(blobs(30, seed)[0]):
             Image.fromarray(image.squeeze()).save(tmp_path / name / f"{i}.png")
     folders = str(tmp_path / "real"), str(tmp_path / "generated")
-    found = list(runs.score_folders(*folders, Settings(metrics=("fid", "prdc"))))
+    found = list(runs.score_folders(*folders, EvaluationConfig(metrics=("fid", "prdc"))))
     assert [record["metric"] for record in found][:2] == ["sanity_fid", "fid"]
     assert found[1]["samples"] == 30
     assert found[1]["real"] == {"dataset": f"folder:{folders[0]}", "num_images": 30}
-    same = list(runs.score_folders(folders[0], folders[0], Settings(metrics=("fid",))))
+    same = list(runs.score_folders(folders[0], folders[0], EvaluationConfig(metrics=("fid",))))
     assert same[1]["value"] == pytest.approx(0.0, abs=1e-8) != found[1]["value"]
 
 

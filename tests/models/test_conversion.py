@@ -9,7 +9,7 @@ from PIL import Image
 import sagan_tf
 from sagan_tf.errors import UserError
 from sagan_tf.evaluation import runs
-from sagan_tf.evaluation.settings import Settings
+from sagan_tf.evaluation.settings import EvaluationConfig
 from sagan_tf.layers.spectral_norm import power_iteration
 from sagan_tf.models import conversion, state_dicts
 
@@ -121,7 +121,9 @@ def test_converted_networks_are_exported_and_scored(model, generator, latents, l
         Image.fromarray(pixels).save(tmp_path / "real" / f"{number}.png")
     network = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.GlobalAveragePooling2D()])
     network.save(tmp_path / "means.keras")
-    settings = Settings(("fid",), num_samples=20, feature_network=str(tmp_path / "means.keras"))
+    settings = EvaluationConfig(
+        ("fid",), num_samples=20, feature_network=str(tmp_path / "means.keras")
+    )
     dataset = f"folder:{tmp_path / 'real'}"
     sanity, fid = runs.score_export(path, settings, dataset=dataset)
     assert (fid["metric"], fid["samples"], fid["resolution"]) == ("fid", 20, 32)

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 import sagan_tf
 from sagan_tf.errors import ConfigError, UserError
-from sagan_tf.evaluation import garments
+from sagan_tf.evaluation import fashion_classifier
 from sagan_tf.runs import pretrained
 from sagan_tf.visualization import pictures, subjects
 
@@ -85,7 +85,7 @@ def test_the_bundled_one_draws_the_garments_asked_for():
     subject = subjects.open_subject(pretrained="fashion_mnist_32")
     labels = np.arange(200, dtype=np.int32) % 10
     images = subject.draw(sagan_tf.sampling.latents(5, 200, subject.latent_dim), labels)
-    logits = garments.load()(tf.constant(images)).logits
+    logits = fashion_classifier.load()(tf.constant(images)).logits
     assert np.mean(np.argmax(logits, axis=1) == labels) > 0.8
     assert np.std(images.astype(float), axis=0).mean() > 40  # they differ
     options = pictures.Options(columns=2, classes=(1, 9))

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from sagan_tf.errors import EvaluationError
-from sagan_tf.evaluation import density_coverage, manifold, precision_recall
+from sagan_tf.evaluation import density_coverage, precision_recall
+from sagan_tf.evaluation.metrics import neighbours
 
 
 def gaussian(count, seed, shift=0.0):
@@ -36,7 +37,7 @@ def test_precision_and_recall_are_each_others_converse():
 def test_blocks_do_not_matter(monkeypatch):
     real, fake = gaussian(80, 0), gaussian(120, 1, 0.5)
     whole = precision_recall(real, fake), density_coverage(real, fake)
-    monkeypatch.setattr(manifold, "_BLOCK", 700)
+    monkeypatch.setattr(neighbours, "_BLOCK", 700)
     assert (precision_recall(real, fake), density_coverage(real, fake)) == whole
 
 

@@ -1,4 +1,4 @@
-"""A small classifier of Fashion-MNIST garments, so that scores work offline out of the box.
+"""A small classifier of Fashion-MNIST garments: scores need no download.
 
 Its weights ship with the package. It was trained on Fashion-MNIST's 60,000 training images
 (`train_classifier.py`); the images bundled for training GANs are the other 10,000.

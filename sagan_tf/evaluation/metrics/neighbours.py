@@ -1,4 +1,7 @@
-"""Precision, recall, density and coverage: which images lie among the others' neighbours."""
+"""Precision, recall, density and coverage: which images lie among the others' neighbours.
+
+The metric keeps the features of single images. It compares each image with all others.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sagan_tf.errors import EvaluationError
+from sagan_tf.evaluation.metrics.metric import Measurement, Metric
 from sagan_tf.evaluation.moments import check_features
 
 # Distances held at once: 64 MiB of float64.
@@ -14,21 +18,21 @@ _BLOCK = 2**23
 
 
 class PrecisionRecall(NamedTuple):
-    """Shares in [0, 1]: fake images that look real, real images that the fake ones reach."""
+    """Precision and recall, shares in [0, 1] of the fake and of the real images."""
 
     precision: float
     recall: float
 
 
 class DensityCoverage(NamedTuple):
-    """Density, 1 on average for equal sets and unbounded above; coverage, a share in [0, 1]."""
+    """Density, which can exceed 1, and coverage, a share in [0, 1] of the real images."""
 
     density: float
     coverage: float
 
 
 class _Balls(NamedTuple):
-    """Balls around every image that reach to its k-th neighbour, and who lies in them."""
+    """Which images lie in which balls; a ball reaches from an image to its k-th neighbour."""
 
     real_balls_around_fake: np.ndarray  # (fake,): how many real balls hold each fake image
     real_in_fake_balls: np.ndarray  # (real,): whether some fake ball holds each real image
@@ -36,12 +40,12 @@ class _Balls(NamedTuple):
 
 
 def precision_recall(real, fake, k=3):
-    """Improved precision and recall (Kynkaanniemi et al., arXiv:1904.06991).
+    """Computes improved precision and recall (Kynkaanniemi et al., arXiv:1904.06991).
 
-    Precision is the share of fake images inside the manifold of the real ones, recall the
-    converse; a manifold is the union of balls that reach to each image's k-th neighbour. An image
-    exactly on a ball's surface is outside, as in the `prdc` package, so that copies of one image
-    (balls of radius 0) hold nothing.
+    `precision = mean_j [some i: |y_j - x_i| < r_i]` for real features x and fake features y, where
+    `r_i` is the distance from `x_i` to its k-th neighbour among the x. Recall is the precision
+    with x and y exchanged. As in the `prdc` package, an image on the surface of a ball is outside
+    it. So balls of radius 0, around copies of one image, are empty.
 
     Args:
         real: features of real images (n, d), n > k.
@@ -61,7 +65,12 @@ def precision_recall(real, fake, k=3):
 
 
 def density_coverage(real, fake, k=5):
-    """Density and coverage (Naeem et al., arXiv:2002.09797): less misled by outliers.
+    """Computes density and coverage (Naeem et al., arXiv:2002.09797).
+
+    `density = 1/k mean_j sum_i [|y_j - x_i| < r_i]` and
+    `coverage = mean_i [some j: |y_j - x_i| < r_i]` for real features x and fake features y. Here
+    `r_i` is the distance from `x_i` to its k-th neighbour among the x. Outliers change them less
+    than they change precision and recall.
 
     Args:
         real: features of real images (n, d), n > k.
@@ -91,7 +100,7 @@ def _balls(real, fake, k):
             f"k={k} is not allowed with {len(real)} real and {len(fake)} fake images; it must be "
             "at least 1 and below both"
         )
-    # A common shift keeps the distances' rounding small; a whole one leaves exact ties exact.
+    # A common shift makes rounding errors smaller; a shift by integers keeps exact ties exact.
     center = np.rint(real.mean(axis=0))
     real, fake = real - center, fake - center
     real_radii, fake_radii = _radii(real, k), _radii(fake, k)
@@ -118,7 +127,22 @@ def _distance_blocks(rows, columns):
         block = rows[start : start + size]
         squares = np.sum(block**2, axis=1)[:, None] + columns_squared
         distances = squares - 2.0 * block @ columns.T
-        # What is left of equal vectors is rounding: their distance is 0.
+        # Equal vectors have a distance of 0, but rounding gives a small number.
         rounding = 4 * np.finfo(np.float64).eps * rows.shape[1] ** 0.5
         distances[distances < rounding * squares] = 0.0
         yield start, distances
+
+
+def _measure(real, fake):
+    features = real.kept("features"), fake.kept("features")
+    precision, recall = precision_recall(*features, k=3)
+    density, coverage = density_coverage(*features, k=5)
+    return [
+        Measurement("precision", precision, protocol={"k": 3}),
+        Measurement("recall", recall, protocol={"k": 3}),
+        Measurement("density", density, protocol={"k": 5}),
+        Measurement("coverage", coverage, protocol={"k": 5}),
+    ]
+
+
+PRDC = Metric("prdc", _measure, keeps=("features",))
