@@ -65,10 +65,10 @@ MISTAKES = {
 
 # Runs all command lines in one process: TensorFlow takes seconds to start.
 DRIVER = """
-import contextlib, io, json, runpy, sys
+import contextlib, importlib, io, json, sys
 from absl import flags
 from sagan_tf import command_line
-script = runpy.run_module(sys.argv[1])
+command = importlib.import_module(sys.argv[1])
 for arguments in json.loads(sys.argv[2]):
     for name in list(flags.FLAGS):
         flags.FLAGS[name].unparse()
@@ -76,7 +76,7 @@ for arguments in json.loads(sys.argv[2]):
     out, error, code = io.StringIO(), io.StringIO(), None
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error):
         try:
-            command_line.run(script["run"])
+            command_line.run(command.run)
         except SystemExit as stop:
             code = stop.code
     print(json.dumps([code, out.getvalue(), error.getvalue()]))
