@@ -1,4 +1,4 @@
-"""Installs the library `sagan_tf`; the commands in `train/` and `export/` run from a checkout."""
+"""Installs the library `sagan_tf` and its commands, `sagan-train` and so on."""
 
 import pathlib
 import re
@@ -23,6 +23,17 @@ setuptools.setup(
         "sagan_tf.data": ["bundled/*"],
         "sagan_tf.evaluation": ["bundled/*"],
         "sagan_tf.runs.pretrained": ["bundled/*"],
+    },
+    entry_points={
+        "console_scripts": [
+            "sagan-train = sagan_tf.commands.train:main",
+            "sagan-evaluate = sagan_tf.commands.evaluate:main",
+            "sagan-sample = sagan_tf.commands.sample:main",
+            "sagan-export = sagan_tf.commands.export:main",
+            "sagan-prepare-data = sagan_tf.commands.prepare_data:main",
+            "sagan-experiment = sagan_tf.commands.experiment:main",
+            "sagan-client = sagan_tf.commands.client:main",
+        ]
     },
     install_requires=[
         # TensorFlow 2.15 brings Keras 2.15, all later ones Keras 3; docs/stacks.md.

@@ -6,34 +6,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # hides TensorFlow's notes, not its exceptions
 
-from absl import flags
-
-from sagan_tf import command_line
-from sagan_tf.errors import ConfigError
-from sagan_tf.runs import pretrained
-from sagan_tf.serving import frozen, saved_model
-
-flags.DEFINE_string("run_dir", None, "what train/main.py --run_dir wrote")
-flags.DEFINE_string("pretrained", None, "instead of a run: weights that come with the package")
-flags.DEFINE_string("export_dir", None, "directory of the versions", required=True)
-flags.DEFINE_string("checkpoint", "latest", "latest, best, or a step")
-flags.DEFINE_integer("version", None, "a new number; default: one more than the highest there is")
-flags.DEFINE_string("precision", frozen.PRECISIONS[0], f"one of {', '.join(frozen.PRECISIONS)}")
-FLAGS = flags.FLAGS
-
-
-def main():
-    """Exports and says where to."""
-    if bool(FLAGS.run_dir) == bool(FLAGS.pretrained):
-        raise ConfigError("run_dir", FLAGS.run_dir, "given, or pretrained, and not both")
-    source = pretrained.load_origin(FLAGS.pretrained) if FLAGS.pretrained else FLAGS.run_dir
-    path = saved_model.export(
-        source, FLAGS.export_dir, FLAGS.version, FLAGS.checkpoint, FLAGS.precision
-    )
-    print(f"Exported: {path}")
-    print(f"Model card: {os.path.join(path, 'MODEL_CARD.md')}")
-    print(f"Try it: python export/client.py --local={FLAGS.export_dir} --out=grid.png")
-
+from sagan_tf.commands.export import main
 
 if __name__ == "__main__":
-    command_line.run(main)
+    main()

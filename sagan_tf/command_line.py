@@ -56,10 +56,20 @@ def run(main):
         except UserError as error:
             _fail(error)
 
+    _show_in_help(main.__module__)
     if "--help" in sys.argv[1:]:
         app.define_help_flags()
         app.usage(shorthelp=True, writeto_stdout=True, exitcode=0)
     app.run(guarded, flags_parser=_parse_flags)
+
+
+def _show_in_help(name):
+    """Makes `--help` of whatever script was started that of the module of this name."""
+    if name == "__main__":
+        return
+    sys.modules["__main__"].__doc__ = sys.modules[name].__doc__
+    for flag in flags.FLAGS.get_key_flags_for_module(name):
+        flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
 
 
 def _parse_flags(arguments):

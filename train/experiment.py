@@ -6,58 +6,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # hides TensorFlow's notes, not its exceptions
 
-from absl import flags
-
-from sagan_tf import command_line
-from sagan_tf.config.flags import parse_changes
-from sagan_tf.errors import ConfigError, UserError
-from sagan_tf.evaluation import inception
-from sagan_tf.experiments import results, suites
-from sagan_tf.training import strategy as strategies
-
-flags.DEFINE_string("suite", None, f"one of {', '.join(suites.SUITES)}", required=True)
-flags.DEFINE_string("scale", "demo", "demo: bundled images, on a CPU; full: ImageNet at 128x128")
-flags.DEFINE_integer("seeds", 3, "runs of each arm, with seeds 0, 1, ...")
-flags.DEFINE_string("out", None, "directory of the runs, tables and figures", required=True)
-flags.DEFINE_list("set", [], "settings of all arms, such as base_channels=8,train_steps=1000")
-flags.DEFINE_integer("num_samples", None, "images of each score (full: 50000, demo: 2000)")
-flags.DEFINE_string("inception_path", None, "as for evaluate.py")
-flags.DEFINE_string("inception_sha256", None, "as for evaluate.py")
-flags.DEFINE_string("data_dir", None, "where TFDS keeps its data sets")
-flags.DEFINE_string("strategy", "auto", f"one of {', '.join(strategies.NAMES)}")
-flags.DEFINE_string("tpu", "local", "for --strategy=tpu: local, a name, or grpc://ADDRESS")
-FLAGS = flags.FLAGS
-_BOTH, _EVALUATION = ("data_dir", "strategy", "tpu"), ("inception_path", "inception_sha256")
-
-
-def _passed_on(names):
-    """The flags of these names as they were given, for the commands of an arm."""
-    return [f"--{name}={FLAGS[name].value}" for name in names if FLAGS[name].present]
-
-
-def main():
-    """Runs what has not run yet, then writes the table and the figures."""
-    changes = parse_changes(FLAGS.set)
-    arms = suites.arms(FLAGS.suite, FLAGS.scale, FLAGS.seeds, FLAGS.out, changes)
-    if FLAGS.num_samples is not None and FLAGS.num_samples < 2:
-        raise ConfigError("num_samples", FLAGS.num_samples, "at least 2")
-    if FLAGS.scale == "full":
-        # Missing networks are better noticed before weeks of training than after.
-        inception.load(FLAGS.inception_path, FLAGS.inception_sha256)
-    failures = suites.run(
-        arms,
-        os.path.dirname(os.path.abspath(__file__)),
-        _passed_on(_BOTH),
-        _passed_on(_BOTH + _EVALUATION),
-        FLAGS.num_samples,
-    )
-    rows = results.collect(arms)
-    if rows:
-        for path in results.write(rows, FLAGS.suite, FLAGS.scale, failures, FLAGS.out):
-            print(path)
-    if failures:
-        raise UserError("; ".join(f"{path}: {reason}" for path, reason in failures.items()))
-
+from sagan_tf.commands.experiment import main
 
 if __name__ == "__main__":
-    command_line.run(main)
+    main()

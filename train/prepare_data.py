@@ -6,39 +6,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # hides TensorFlow's notes, not its exceptions
 
-from absl import flags
-
-from sagan_tf import command_line
-from sagan_tf.errors import ConfigError
-
-command_line.define_config_flags("imagenet_128")
-flags.DEFINE_string("out", None, "a new directory for the TFRecords and dataset.json")
-flags.DEFINE_string("data_dir", None, "where TFDS keeps its data sets")
-flags.DEFINE_integer("num_shards", None, "files to write", lower_bound=1)
-flags.DEFINE_bool("skip_unreadable", False, "leave out damaged images instead of failing")
-FLAGS = flags.FLAGS
-
-
-def main():
-    """Writes the records, or carries on where a killed preparation stopped."""
-    # Images have no attention, whose default does not fit every resolution.
-    config = command_line.config_from_flags(attention_resolution=None)
-    if not FLAGS.out:
-        raise ConfigError("out", FLAGS.out, "a directory to write to")
-    from sagan_tf.data import preparation, sources
-
-    source = sources.open_source(config, FLAGS.data_dir)
-    print(f"{config.dataset}: {source.num_examples:,} images to {FLAGS.out}")
-    manifest = preparation.prepare(
-        source, config, FLAGS.out, FLAGS.num_shards, FLAGS.skip_unreadable
-    )
-    skipped = sum(len(shard.skipped) for shard in manifest.shards)
-    print(
-        f"{manifest.num_examples:,} images of {config.resolution}x{config.resolution}, "
-        f"{len(manifest.histogram)} labels, {len(manifest.shards)} files, {skipped} skipped. "
-        f"Train with --dataset=tfrecord:{FLAGS.out}"
-    )
-
+from sagan_tf.commands.prepare_data import main
 
 if __name__ == "__main__":
-    command_line.run(main)
+    main()

@@ -74,3 +74,8 @@ class EvaluationConfig:
         if name == "inception":
             return inception.load(self.inception_path, self.inception_sha256)
         return load_network(name)
+
+
+def _default_metrics(network, has_labels):
+    usual = ("fid", "is", "kid", "prdc")
+    return (*usual, "accuracy") if network.name == fashion_classifier.NAME and has_labels else usual

@@ -46,6 +46,7 @@ _DEMO = {
 }
 _DEMO_RATE = 3.0  # short runs take longer steps; the ratio of the two rates stays
 _DEMO_SAMPLES = 2000
+_COMMANDS = "sagan_tf.commands"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,14 +148,13 @@ class Stopped(UserError):
     """Ctrl-C or SIGTERM: everything is saved, and the same command goes on."""
 
 
-def run(suite_arms, scripts, train_flags=(), evaluate_flags=(), num_samples=None):
+def run(suite_arms, train_flags=(), evaluate_flags=(), num_samples=None):
     """Trains and scores all arms that are not done yet, each in processes of its own.
 
     Args:
         suite_arms: from `arms`.
-        scripts: directory of `main.py` and `evaluate.py`.
-        train_flags: more flags for `main.py`.
-        evaluate_flags: more flags for `evaluate.py`.
+        train_flags: more flags for `train`.
+        evaluate_flags: more flags for `evaluate`.
         num_samples: images to score; None is 50,000, or 2,000 of the bundled data.
 
     Returns:
@@ -170,21 +170,21 @@ def run(suite_arms, scripts, train_flags=(), evaluate_flags=(), num_samples=None
             print(f"{where}: done before", file=sys.stderr, flush=True)
             continue
         commands = {
-            "main.py": [*flags_of(arm.config), *train_flags],
-            "evaluate.py": [*_evaluation(arm.config, num_samples), *evaluate_flags],
+            "train": [*flags_of(arm.config), *train_flags],
+            "evaluate": [*_evaluation(arm.config, num_samples), *evaluate_flags],
         }
-        for script, flags in commands.items():
-            print(f"{where}: {script}", file=sys.stderr, flush=True)
-            path = os.path.join(scripts, script)
-            code = _call([sys.executable, path, f"--run_dir={arm.path}", *flags])
+        for name, flags in commands.items():
+            print(f"{where}: {name}", file=sys.stderr, flush=True)
+            module = f"{_COMMANDS}.{name}"
+            code = _call([sys.executable, "-m", module, f"--run_dir={arm.path}", *flags])
             if code:
-                failures[arm.path] = f"{script} ended with exit code {code}"
+                failures[arm.path] = f"{name} ended with exit code {code}"
                 break
     return failures
 
 
 def _evaluation(config, num_samples):
-    """The flags of `evaluate.py` for an arm."""
+    """The flags of `evaluate` for an arm."""
     is_demo = config.eval_network is not None
     flags = [
         "--checkpoint=all",
@@ -194,11 +194,21 @@ def _evaluation(config, num_samples):
     return [*flags, f"--feature_network={config.eval_network}"] if is_demo else flags
 
 
+def _environment():
+    """Ours, in which commands find this very package and TensorFlow is as quiet as for us."""
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3")}
+    return {**os.environ, **quiet, "PYTHONPATH": os.pathsep.join(paths)}
+
+
 def _call(command):
     """Runs a command to its end; a signal goes to it first, so that it can save."""
     received = []
     # Not among ours: a terminal's Ctrl-C would reach it twice, and the second one kills.
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, start_new_session=True, env=_environment()
+    )
 
     def forward(number, _):
         received.append(number)

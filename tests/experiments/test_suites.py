@@ -56,21 +56,24 @@ if "wait" in flags:
 
 
 @pytest.fixture
-def scripts(tmp_path):
+def stubs(tmp_path, monkeypatch):
     """Commands that do nothing, or fail for one arm."""
-    (tmp_path / "main.py").write_text(STUB)
-    (tmp_path / "evaluate.py").write_text("")
-    return str(tmp_path)
+    package = tmp_path / "stub_commands"
+    package.mkdir()
+    (package / "train.py").write_text(STUB)
+    (package / "evaluate.py").write_text("")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(suites, "_COMMANDS", "stub_commands")
 
 
-def test_a_failing_arm_does_not_keep_the_others_from_running(scripts, tmp_path, capfd):
+def test_a_failing_arm_does_not_keep_the_others_from_running(stubs, tmp_path, capfd):
     arms = suites.arms("stabilization", "demo", 1, str(tmp_path / "out"))
-    failures = suites.run(arms, scripts)
-    assert failures == {arms[1].path: "main.py ended with exit code 2"}
-    assert "[3/3] sagan_no_attention, seed 0: evaluate.py" in capfd.readouterr().err
+    failures = suites.run(arms)
+    assert failures == {arms[1].path: "train ended with exit code 2"}
+    assert "[3/3] sagan_no_attention, seed 0: evaluate" in capfd.readouterr().err
 
 
-def test_what_is_done_is_not_run_again(scripts, tmp_path, capfd):
+def test_what_is_done_is_not_run_again(stubs, tmp_path, capfd):
     arms = suites.arms("comparison", "demo", 1, str(tmp_path / "out"))
     run = run_directory.start(arms[0].path, arms[0].config)
     lines = [{"step": step, "metric": "fid", "value": 1.0} for step in arms[0].steps]
@@ -78,19 +81,19 @@ def test_what_is_done_is_not_run_again(scripts, tmp_path, capfd):
     assert not arms[0].is_done()
     records.append(run.join("evaluation.jsonl"), lines)  # scored again: the newer ones count
     assert arms[0].is_done() and arms[0].scores() == lines
-    suites.run(arms, scripts)
+    suites.run(arms)
     said = capfd.readouterr().err
     assert "[1/2] sngan_projection_128, seed 0: done before" in said
-    assert "[2/2] sagan_feat64, seed 0: main.py" in said
+    assert "[2/2] sagan_feat64, seed 0: train" in said
     (other,) = suites.arms("comparison", "demo", 1, str(tmp_path / "out"), {"beta_1": 0.5})[:1]
     assert not other.is_done()
 
 
-def test_sigterm_reaches_the_arm_and_ends_the_suite(scripts, tmp_path):
+def test_sigterm_reaches_the_arm_and_ends_the_suite(stubs, tmp_path):
     saved = tmp_path / "saved"
     arms = suites.arms("comparison", "demo", 1, str(tmp_path / "out"))
     threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
     begin = time.monotonic()
     with pytest.raises(suites.Stopped, match="stopped by SIGTERM; the same command goes on"):
-        suites.run(arms, scripts, [f"--wait={saved}"])
+        suites.run(arms, [f"--wait={saved}"])
     assert saved.exists() and time.monotonic() - begin < 20

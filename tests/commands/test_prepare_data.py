@@ -8,7 +8,7 @@ import pytest
 
 from tests.data.pictures import numbered
 
-ROOT = pathlib.Path(__file__).parents[1]
+ROOT = pathlib.Path(__file__).parents[2]
 
 
 def run(script, *arguments):

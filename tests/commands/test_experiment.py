@@ -21,10 +21,11 @@ from PIL import Image
 
 from sagan_tf.experiments import suites
 from sagan_tf.runs import directory as run_directory
-from tests.test_cli_evaluate import DRIVER
+from tests.commands.test_evaluate import DRIVER
 
-ROOT = pathlib.Path(__file__).parents[1]
+ROOT = pathlib.Path(__file__).parents[2]
 SCRIPT = str(ROOT / "train" / "experiment.py")
+MODULE = "sagan_tf.commands.experiment"
 
 
 @pytest.fixture(scope="module")
@@ -98,11 +99,11 @@ def flags_of_their_own():
 
 def run_here(command):
     """What `suites._call` does, but in this process, where TensorFlow has started already."""
-    _, script, *arguments = command
+    _, _, module, *arguments = command
     with flags_of_their_own(), contextlib.redirect_stdout(io.StringIO()):
-        main = runpy.run_path(script)["main"]
-        flags.FLAGS([script, *arguments])
-        main()
+        run = runpy.run_module(module)["run"]
+        flags.FLAGS([module, *arguments])
+        run()
     return 0
 
 
@@ -130,7 +131,7 @@ def out(few_garments, tmp_path_factory):
         tf.config.run_functions_eagerly(True)
         try:
             for suite in ("attention", "stabilization"):
-                run_here([sys.executable, SCRIPT, *flags_of(suite, few_garments, out)])
+                run_here([sys.executable, "-m", MODULE, *flags_of(suite, few_garments, out)])
         finally:
             tf.config.run_functions_eagerly(False)
     return out
@@ -168,7 +169,7 @@ def test_the_comparison_suite_runs_in_processes_and_takes_over_an_arm(few_garmen
         env={**os.environ, "SAGAN_TF_CACHE": str(out / "cache")},
     )
     assert result.returncode == 0, result.stderr
-    assert "[1/2] sngan_projection_128, seed 0: evaluate.py" in result.stderr
+    assert "[1/2] sngan_projection_128, seed 0: evaluate" in result.stderr
     assert "[2/2] sagan_feat64, seed 0: done before" in result.stderr
     check_results("comparison", out, {"sngan_projection_128": 2 * 5, "sagan_feat64": 2})
     assert "| 18.65 | 52.52 |" in (out / "comparison.md").read_text()
@@ -187,7 +188,7 @@ MISTAKES = {
 
 def test_mistakes_are_one_line_and_exit_code_2(tmp_path):
     lines = [[*flags, f"--out={tmp_path / 'out'}"] for flags in MISTAKES]
-    command = [sys.executable, "-c", DRIVER, SCRIPT, json.dumps(lines)]
+    command = [sys.executable, "-c", DRIVER, MODULE, json.dumps(lines)]
     result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     found = [json.loads(line) for line in result.stdout.splitlines()]
     for (code, out, error), message in zip(found, MISTAKES.values()):

@@ -5,10 +5,11 @@ import pathlib
 import subprocess
 import sys
 
-from tests.test_cli_evaluate import DRIVER
+from tests.commands.test_evaluate import DRIVER
 
-ROOT = pathlib.Path(__file__).parents[1]
+ROOT = pathlib.Path(__file__).parents[2]
 SCRIPT = str(ROOT / "train" / "sample.py")
+MODULE = "sagan_tf.commands.sample"
 
 
 def run(*arguments):
@@ -60,7 +61,7 @@ MISTAKES = {
 def test_mistakes_are_one_line_and_exit_code_2(small_run, tmp_path):
     lines = [[flag.replace("RUN", small_run) for flag in flags] for flags in MISTAKES]
     lines = [[*flags, f"--out={tmp_path / 'out'}"] for flags in lines]
-    command = [sys.executable, "-c", DRIVER, SCRIPT, json.dumps(lines)]
+    command = [sys.executable, "-c", DRIVER, MODULE, json.dumps(lines)]
     result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     found = [json.loads(line) for line in result.stdout.splitlines()]
     for (code, out, error), message in zip(found, MISTAKES.values()):

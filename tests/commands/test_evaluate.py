@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import subprocess
 import sys
 
@@ -12,8 +13,9 @@ from sagan_tf.models import recipe
 from sagan_tf.runs import directory as run_directory
 from sagan_tf.runs.checkpoints import Checkpoints
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ROOT = str(pathlib.Path(__file__).parents[2])
 SCRIPT = os.path.join(ROOT, "train", "evaluate.py")
+MODULE = "sagan_tf.commands.evaluate"
 
 
 def evaluate(*flags, cache="", **environment):
@@ -63,10 +65,10 @@ MISTAKES = {
 
 # Runs all command lines in one process: TensorFlow takes seconds to start.
 DRIVER = """
-import contextlib, io, json, runpy, sys
+import contextlib, importlib, io, json, sys
 from absl import flags
 from sagan_tf import command_line
-script = runpy.run_path(sys.argv[1])
+command = importlib.import_module(sys.argv[1])
 for arguments in json.loads(sys.argv[2]):
     for name in list(flags.FLAGS):
         flags.FLAGS[name].unparse()
@@ -74,7 +76,7 @@ for arguments in json.loads(sys.argv[2]):
     out, error, code = io.StringIO(), io.StringIO(), None
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error):
         try:
-            command_line.run(script["main"])
+            command_line.run(command.run)
         except SystemExit as stop:
             code = stop.code
     print(json.dumps([code, out.getvalue(), error.getvalue()]))
@@ -83,7 +85,7 @@ for arguments in json.loads(sys.argv[2]):
 
 def test_mistakes_are_one_line_and_exit_code_2(run_dir):
     lines = [[flag.replace("RUN", run_dir) for flag in flags] for flags in MISTAKES]
-    command = [sys.executable, "-c", DRIVER, SCRIPT, json.dumps(lines)]
+    command = [sys.executable, "-c", DRIVER, MODULE, json.dumps(lines)]
     result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     found = [json.loads(line) for line in result.stdout.splitlines()]
     for (code, out, error), message in zip(found, MISTAKES.values()):

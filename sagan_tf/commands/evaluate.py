@@ -1,0 +1,82 @@
+"""Scores a GAN: `python train/evaluate.py --run_dir=RUN`, or an export, or folders of images."""
+
+from absl import flags
+
+from sagan_tf import command_line
+from sagan_tf.errors import ConfigError
+from sagan_tf.evaluation import evaluator, inception, runs
+from sagan_tf.evaluation.generated import BATCH_NORM_MODES, SamplingConfig
+from sagan_tf.evaluation.settings import EvaluationConfig
+from sagan_tf.runs import scores
+from sagan_tf.training import strategy as strategies
+
+flags.DEFINE_string("run_dir", None, "score the checkpoints of this run")
+flags.DEFINE_string("export_dir", None, "score this exported SavedModel")
+flags.DEFINE_string("dataset", None, "real images for --export_dir, if not its training data")
+flags.DEFINE_list("images", None, "score a folder of images against another: REAL,GENERATED")
+flags.DEFINE_string("checkpoint", "latest", "of --run_dir: latest, all, best or a step")
+flags.DEFINE_bool("watch", False, "score new checkpoints of --run_dir until the run is finished")
+flags.DEFINE_list("metrics", None, f"of {', '.join(evaluator.METRICS)}; default: what makes sense")
+flags.DEFINE_integer("num_samples", None, "images to score (50000, or all of a folder)")
+flags.DEFINE_integer("num_real", None, "real images to score against (all)")
+flags.DEFINE_integer("batch_size", 64, "images of one device at a time")
+flags.DEFINE_string("feature_network", None, "inception, garments, a .keras file or a SavedModel")
+flags.DEFINE_string("inception_path", None, "the Inception graph of 2015, or TF-GAN's SavedModel")
+flags.DEFINE_string("inception_sha256", None, "the hash that it must have")
+flags.DEFINE_string("cache_dir", inception.cache_directory(), "of real statistics; empty: none")
+flags.DEFINE_bool("ema", True, "generate with the averaged weights")
+flags.DEFINE_string("batch_norm", "moving", f"statistics: {', '.join(BATCH_NORM_MODES)}")
+flags.DEFINE_integer("standing_batches", 100, "batches to average for --batch_norm=standing")
+flags.DEFINE_float("truncation", 1.0, "deviation of the latents, in (0, 1]")
+flags.DEFINE_integer("seed", 0, "of the latents")
+flags.DEFINE_string("data_dir", None, "where TFDS keeps its data sets")
+flags.DEFINE_string("strategy", "auto", f"one of {', '.join(strategies.NAMES)}")
+flags.DEFINE_string("tpu", "local", "for --strategy=tpu: local, a name, or grpc://ADDRESS")
+FLAGS = flags.FLAGS
+
+
+def _settings():
+    names = "num_samples num_real batch_size feature_network inception_path inception_sha256"
+    return EvaluationConfig(
+        metrics=FLAGS.metrics and tuple(FLAGS.metrics),
+        cache_dir=FLAGS.cache_dir or None,
+        sampling=SamplingConfig(
+            FLAGS.ema, FLAGS.seed, FLAGS.truncation, FLAGS.batch_norm, FLAGS.standing_batches
+        ),
+        progress=True,
+        **{name: FLAGS[name].value for name in names.split()},
+    )
+
+
+def _scores():
+    targets = [name for name in ("run_dir", "export_dir", "images") if FLAGS[name].value]
+    if len(targets) != 1:
+        given = " and ".join(f"--{name}" for name in targets) or None
+        raise ConfigError("target", given, "one of --run_dir, --export_dir and --images")
+    settings, strategy = _settings(), strategies.make(FLAGS.strategy, FLAGS.tpu)
+    if FLAGS.run_dir:
+        wanted = runs.WATCH if FLAGS.watch else FLAGS.checkpoint
+        return runs.score_run(FLAGS.run_dir, settings, wanted, FLAGS.data_dir, strategy)
+    if FLAGS.export_dir:
+        return runs.score_export(
+            FLAGS.export_dir, settings, FLAGS.data_dir, strategy, FLAGS.dataset
+        )
+    if len(FLAGS.images) != 2:
+        raise ConfigError("images", ",".join(FLAGS.images), "two folders: REAL,GENERATED")
+    return runs.score_folders(*FLAGS.images, settings, strategy)
+
+
+def run():
+    """Prints one JSON line a score, and summaries for people on stderr."""
+    report = scores.Reporter()
+    for record in _scores():
+        report(record)
+
+
+def main():
+    """The command: reads its flags, runs, and ends the process."""
+    command_line.run(run)
+
+
+if __name__ == "__main__":
+    main()
