@@ -15,7 +15,7 @@ from sagan_tf.evaluation.exported import ExportedImages
 from sagan_tf.evaluation.generated import GeneratedImages
 from sagan_tf.evaluation.pictures import FolderImages, SourceImages
 from sagan_tf.models import recipe
-from sagan_tf.training import run_directory
+from sagan_tf.training import checkpoints, run_directory
 from sagan_tf.training.checkpoints import Checkpoints
 
 RECORDS = "evaluation.jsonl"
@@ -142,9 +142,7 @@ def _steps(run, checkpoint):
 
 
 def _saved_steps(run):
-    state = tf.train.get_checkpoint_state(run.checkpoints)
-    paths = state.all_model_checkpoint_paths if state else ()
-    return sorted(int(path.rpartition("-")[2]) for path in paths)
+    return sorted(checkpoints.paths(run.checkpoints))
 
 
 def _new_steps(run, scorer):

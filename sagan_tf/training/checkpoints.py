@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import warnings
 
@@ -15,6 +16,8 @@ from sagan_tf.training import run_directory
 
 _NETWORKS = ("generator", "discriminator", "ema_generator")
 _NAME = "step"
+_INDEX = re.compile(rf"{_NAME}-(\d+)\.index")
+_DATA = ".data-00000-of-00001"  # one process writes it all
 
 
 class Checkpoints:
@@ -84,7 +87,7 @@ class Checkpoints:
     def steps(self):
         """Steps of the checkpoints on disk, oldest first."""
         self.finish()
-        return sorted(_paths(self._directory))
+        return sorted(paths(self._directory))
 
     def restore(self, step=None, warn=warnings.warn):
         """Restores the newest checkpoint, or that of `step`; returns its step, 0 for none.
@@ -97,21 +100,21 @@ class Checkpoints:
             RunDirectoryError: there is no checkpoint of that step, it is damaged and so are all
                 before it, or it does not fit the model.
         """
-        paths = _paths(self._directory)
-        if step is None and not paths:
+        found = paths(self._directory)
+        if step is None and not found:
             return 0
-        if step is not None and step not in paths:
-            known = ", ".join(map(str, sorted(paths))) or "none"
+        if step is not None and step not in found:
+            known = ", ".join(map(str, sorted(found))) or "none"
             raise RunDirectoryError(
                 f"step={step} has no checkpoint in {self._directory}; there are: {known}"
             )
-        for candidate in sorted(paths, reverse=True) if step is None else [step]:
-            damage = self._read(paths[candidate])
+        for candidate in sorted(found, reverse=True) if step is None else [step]:
+            damage = self._read(found[candidate])
             if damage is None:
                 return candidate
             self._damaged.add(candidate)
-            message = f"checkpoint {paths[candidate]} is damaged ({damage})"
-            if len(self._damaged) < len(paths) and step is None:
+            message = f"checkpoint {found[candidate]} is damaged ({damage})"
+            if len(self._damaged) < len(found) and step is None:
                 warn(f"{message}; taking the one before it")
         raise RunDirectoryError(f"{message}, and there is no other to take")
 
@@ -201,18 +204,20 @@ def _flat(variables):
             yield part, inside
 
 
-def _paths(directory):
-    """{step: path} of the checkpoints that were written whole.
+def paths(directory):
+    """{step: path} of the checkpoints in a directory that were written whole.
 
-    A directory that was copied may lack TensorFlow's list of them; then the files count.
+    The files count, not TensorFlow's list of them: a copied directory may lack it.
     """
-    state = tf.train.get_checkpoint_state(directory)
-    if state is not None:
-        paths = state.all_model_checkpoint_paths
-    else:
-        files = tf.io.gfile.glob(os.path.join(directory, f"{_NAME}-*.index"))
-        paths = [os.path.splitext(path)[0] for path in files]
-    return {int(path.rpartition("-")[2]): path for path in paths}
+    if not tf.io.gfile.isdir(directory):
+        return {}
+    names = set(tf.io.gfile.listdir(directory))
+    steps = [int(m[1]) for m in map(_INDEX.fullmatch, names) if m]
+    return {
+        step: os.path.join(directory, f"{_NAME}-{step}")
+        for step in steps
+        if f"{_NAME}-{step}{_DATA}" in names
+    }
 
 
 def load(run_dir, step=None):
