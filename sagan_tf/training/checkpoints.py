@@ -9,7 +9,7 @@ import warnings
 
 import tensorflow as tf
 
-from sagan_tf.errors import RunDirectoryError
+from sagan_tf.errors import RunDirectoryError, TrainingError
 from sagan_tf.keras_compat import named_variables, optimizer_state
 from sagan_tf.models import recipe
 from sagan_tf.training import run_directory
@@ -51,7 +51,11 @@ class Checkpoints:
 
         Raises:
             RunDirectoryError: this one, or the one before, cannot be written. Older ones stay.
+            TrainingError: a loss or gradient was not finite; nothing is written.
         """
+        bad_step = int(self._model.first_nonfinite_step.numpy())
+        if bad_step >= 0:
+            raise TrainingError(f"weights are not saved: step {bad_step} was not finite")
         step = int(self._model.step.numpy())
         if step in set(self.steps()) - self._damaged:  # waits for the one before
             return
