@@ -4,6 +4,8 @@ import os
 
 import tensorflow as tf
 
+from sagan_tf.errors import ConfigError
+
 
 def write_whole(path, contents):
     """Writes bytes or text beside `path`, then renames: a reader never sees half a file."""
@@ -23,3 +25,14 @@ def read_text(path):
     """The text of a file."""
     with tf.io.gfile.GFile(os.fspath(path), "r") as file:
         return file.read()
+
+
+def check_no_pattern(argument, path):
+    """Refuses a path that TensorFlow would read as a pattern, and so take for other files.
+
+    Raises:
+        ConfigError: it holds one of `*`, `?`, `[`, `]` and the backslash.
+    """
+    if set(os.fspath(path)) & set("*?[]\\"):
+        wanted = "a path without * ? [ ] and backslash: TensorFlow reads them as a pattern"
+        raise ConfigError(argument, os.fspath(path), wanted)

@@ -3,6 +3,7 @@
 from absl import flags
 
 from sagan_tf import command_line
+from sagan_tf.data import preparation, sources
 from sagan_tf.errors import ConfigError
 
 command_line.define_config_flags("imagenet_128")
@@ -19,8 +20,6 @@ def run():
     config = command_line.config_from_flags(attention_resolution=None)
     if not FLAGS.out:
         raise ConfigError("out", FLAGS.out, "a directory to write to")
-    from sagan_tf.data import preparation, sources
-
     source = sources.open_source(config, FLAGS.data_dir)
     print(f"{config.dataset}: {source.num_examples:,} images to {FLAGS.out}")
     manifest = preparation.prepare(

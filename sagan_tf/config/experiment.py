@@ -55,7 +55,7 @@ class ExperimentConfig:
     )
     # The released code's ImageNet input neither flips nor augments.
     random_flip: bool = fields.flag(False, "mirror half of the images left to right")
-    # "released" is the crop of the released code, for comparable scores: issue and docs say how.
+    # "released" is the crop of the released code, for scores comparable to it.
     crop: str = fields.choice("square", "how images become square", CROPS)
     background: str = fields.choice(
         "white", "what shows through transparent pixels", tuple(BACKGROUNDS)

@@ -172,8 +172,10 @@ def serialize(image, label):
 
 def _find(pattern):
     if tf.io.gfile.isdir(pattern):
-        pattern = os.path.join(pattern, "*.tfrecord*")
-    paths = sorted(tf.io.gfile.glob(pattern))
+        names = sorted(tf.io.gfile.listdir(pattern))
+        paths = [os.path.join(pattern, name) for name in names if ".tfrecord" in name]
+    else:
+        paths = [pattern] if tf.io.gfile.exists(pattern) else sorted(tf.io.gfile.glob(pattern))
     if not paths:
         raise DataError(f"no files match {pattern}")
     directories = sorted({os.path.dirname(path) for path in paths})

@@ -17,7 +17,7 @@ from sagan_tf.models import recipe
 from sagan_tf.runs import best
 from sagan_tf.runs import directory as run_directory
 from sagan_tf.runs import scores as records
-from sagan_tf.runs.checkpoints import Checkpoints
+from sagan_tf.runs.checkpoints import Checkpoints, saved_steps
 
 WATCH = "watch"
 _WATCH_SECONDS = 30  # between looks for new checkpoints
@@ -121,14 +121,14 @@ def score_run(run_dir, settings, checkpoint="latest", data_dir=None, strategy=No
         try:
             Checkpoints(model, run.checkpoints).restore(step)
         except RunDirectoryError:
-            if not watches or step in _saved_steps(run):
+            if not watches or step in saved_steps(run.checkpoints):
                 raise
             continue  # training has removed it meanwhile
         yield from scorer.score(model, step)
 
 
 def _steps(run, checkpoint):
-    steps = _saved_steps(run)
+    steps = saved_steps(run.checkpoints)
     if not steps:
         raise RunDirectoryError(f"run_dir={run.path} has no checkpoint yet")
     if checkpoint == "all":
@@ -141,17 +141,11 @@ def _steps(run, checkpoint):
     raise ConfigError("checkpoint", checkpoint, f"latest, all, best or a step there is: {known}")
 
 
-def _saved_steps(run):
-    state = tf.train.get_checkpoint_state(run.checkpoints)
-    paths = state.all_model_checkpoint_paths if state else ()
-    return sorted(int(path.rpartition("-")[2]) for path in paths)
-
-
 def _new_steps(run, scorer):
     """Yields steps as their checkpoints come, until the last one of the run."""
     done = scorer.scored_steps()
     while run.config.train_steps not in done:
-        waiting = [step for step in _saved_steps(run) if step not in done]
+        waiting = [step for step in saved_steps(run.checkpoints) if step not in done]
         if waiting:
             # The newest first: older ones may be gone before their turn.
             done.add(waiting[-1])

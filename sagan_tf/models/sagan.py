@@ -183,10 +183,10 @@ class SAGAN(TwoOptimizers):
         context = tf.distribute.get_replica_context()
         loss = context.all_reduce(tf.distribute.ReduceOp.SUM, loss)
         self._means[f"{network}_loss"].update_state(loss)
-        self._means[f"{network}_gradient_norm"].update_state(
-            tf.linalg.global_norm(gradients) * float(context.num_replicas_in_sync)
-        )
-        is_first = ~tf.math.is_finite(loss) & (self.first_nonfinite_step < 0)
+        norm = tf.linalg.global_norm(gradients) * float(context.num_replicas_in_sync)
+        self._means[f"{network}_gradient_norm"].update_state(norm)
+        is_finite = tf.math.is_finite(loss) & tf.math.is_finite(norm)
+        is_first = ~is_finite & (self.first_nonfinite_step < 0)
         self.first_nonfinite_step.assign(tf.where(is_first, self.step, self.first_nonfinite_step))
 
     def call(self, latents, labels=None, training=False):

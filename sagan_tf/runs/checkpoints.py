@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import warnings
 
 import tensorflow as tf
 
-from sagan_tf.errors import RunDirectoryError, first_line
+from sagan_tf.errors import RunDirectoryError, TrainingError, first_line
 from sagan_tf.keras_compat import named_variables, optimizer_state
 from sagan_tf.models import recipe
 from sagan_tf.runs import directory as run_directory
 
 _NETWORKS = ("generator", "discriminator", "ema_generator")
 _NAME = "step"
+_FILE = re.compile(rf"{_NAME}-(\d+)\.(index|data-00000-of-00001)")  # one process writes it all
 
 
 class Checkpoints:
@@ -48,7 +50,11 @@ class Checkpoints:
 
         Raises:
             RunDirectoryError: this one, or the one before, cannot be written. Older ones stay.
+            TrainingError: a loss or gradient was not finite; nothing is written.
         """
+        bad_step = int(self._model.first_nonfinite_step.numpy())
+        if bad_step >= 0:
+            raise TrainingError(f"weights are not saved: step {bad_step} was not finite")
         step = int(self._model.step.numpy())
         if step in set(self.steps()) - self._damaged:  # waits for the one before
             return
@@ -84,7 +90,7 @@ class Checkpoints:
     def steps(self):
         """Steps of the checkpoints on disk, oldest first."""
         self.finish()
-        return sorted(_paths(self._directory))
+        return saved_steps(self._directory)
 
     def restore(self, step=None, warn=warnings.warn):
         """Restores the newest checkpoint, or that of `step`; returns its step, 0 for none.
@@ -97,23 +103,26 @@ class Checkpoints:
             RunDirectoryError: there is no checkpoint of that step, it is damaged and so are all
                 before it, or it does not fit the model.
         """
-        paths = _paths(self._directory)
-        if step is None and not paths:
+        found = {step: self._path(step) for step in _files(self._directory)}
+        if step is None and not found:
             return 0
-        if step is not None and step not in paths:
-            known = ", ".join(map(str, sorted(paths))) or "none"
+        if step is not None and step not in found:
+            known = ", ".join(map(str, sorted(found))) or "none"
             raise RunDirectoryError(
                 f"step={step} has no checkpoint in {self._directory}; there are: {known}"
             )
-        for candidate in sorted(paths, reverse=True) if step is None else [step]:
-            damage = self._read(paths[candidate])
+        for candidate in sorted(found, reverse=True) if step is None else [step]:
+            damage = self._read(found[candidate])
             if damage is None:
                 return candidate
             self._damaged.add(candidate)
-            message = f"checkpoint {paths[candidate]} is damaged ({damage})"
-            if len(self._damaged) < len(paths) and step is None:
+            message = f"checkpoint {found[candidate]} is damaged ({damage})"
+            if len(self._damaged) < len(found) and step is None:
                 warn(f"{message}; taking the one before it")
         raise RunDirectoryError(f"{message}, and there is no other to take")
+
+    def _path(self, step):
+        return os.path.join(self._directory, f"{_NAME}-{step}")
 
     def _read(self, path):
         """Assigns all variables; returns None, or how the file is damaged."""
@@ -201,18 +210,23 @@ def _flat(variables):
             yield part, inside
 
 
-def _paths(directory):
-    """{step: path} of the checkpoints that were written whole.
+def _files(directory):
+    """{step: kinds of its files}, "index" and data, of the checkpoints in a directory.
 
-    A directory that was copied may lack TensorFlow's list of them; then the files count.
+    The files count, not TensorFlow's list of them, which a copied directory may lack. A user's
+    directory is never part of a pattern: TensorFlow would take `v[1]` for `v1`.
     """
-    state = tf.train.get_checkpoint_state(directory)
-    if state is not None:
-        paths = state.all_model_checkpoint_paths
-    else:
-        files = tf.io.gfile.glob(os.path.join(directory, f"{_NAME}-*.index"))
-        paths = [os.path.splitext(path)[0] for path in files]
-    return {int(path.rpartition("-")[2]): path for path in paths}
+    found = {}
+    if tf.io.gfile.isdir(directory):
+        for match in map(_FILE.fullmatch, tf.io.gfile.listdir(directory)):
+            if match:
+                found.setdefault(int(match[1]), set()).add(match[2])
+    return found
+
+
+def saved_steps(directory):
+    """Steps of the checkpoints in a directory that have all their files, oldest first."""
+    return sorted(step for step, kinds in _files(directory).items() if len(kinds) == 2)
 
 
 def load(run_dir, step=None):

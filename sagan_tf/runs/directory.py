@@ -32,6 +32,7 @@ class RunDirectory:
     """
 
     def __init__(self, path, config):
+        files.check_no_pattern("run_dir", path)
         self.path = os.fspath(path)
         self.config = config
         self.checkpoints = self.join("checkpoints")
@@ -98,8 +99,9 @@ def load(path):
 
     Raises:
         RunDirectoryError: there is no run at `path`.
-        ConfigError: its `config.json` is not one of ours.
+        ConfigError: `path` is a pattern, or its `config.json` is not one of ours.
     """
+    files.check_no_pattern("run_dir", path)
     config_path = os.path.join(os.fspath(path), _CONFIG)
     if not tf.io.gfile.exists(config_path):
         raise RunDirectoryError(f"run_dir={path} is not a run: there is no {config_path}")

@@ -8,6 +8,7 @@ import tempfile
 
 import tensorflow as tf
 
+from sagan_tf import files
 from sagan_tf.errors import ConfigError, ExportError, first_line
 
 # A SavedModel without it does not load, so where nothing can be renamed it arrives last.
@@ -26,9 +27,10 @@ def choose(export_dir, version=None):
     """The number of a new version: `version`, or one more than the highest there is.
 
     Raises:
-        ConfigError: `version` is not a positive whole number.
+        ConfigError: `export_dir` is a pattern, or `version` is not a positive whole number.
         ExportError: the version exists.
     """
+    files.check_no_pattern("export_dir", export_dir)
     there = existing(export_dir)
     if version is None:
         return max(there, default=0) + 1

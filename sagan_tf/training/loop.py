@@ -230,16 +230,18 @@ class _Training:
             self._checkpoints.save(wait=False)
 
     def _score(self, step):
+        self._check_finite()  # the best checkpoint is kept too
         if self._scorer is not None:
             self._reporter.scores(step, self._scorer.score(self._model, step))
 
     def _check_finite(self):
         bad_step = int(self._model.first_nonfinite_step.numpy())
         if bad_step >= 0:
-            saved = self._checkpoints.steps()
+            saved = [step for step in self._checkpoints.steps() if step <= bad_step]
             kept = f"step {saved[-1]} is the last good checkpoint" if saved else "nothing was saved"
             raise TrainingError(
-                f"the loss is not finite at step {bad_step}; {kept} in {self._run.path}. "
+                f"the loss or a gradient is not finite at step {bad_step}; "
+                f"{kept} in {self._run.path}. "
                 "A lower learning rate or another seed may help."
             )
 

@@ -145,7 +145,7 @@ class SilentReporter:
     def _nothing(self, *_):
         pass
 
-    advance = log = scores = image = say = close = _nothing
+    advance = log = scores = samples = say = close = _nothing
 
 
 def _step_of(line):
