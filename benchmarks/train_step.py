@@ -23,7 +23,7 @@ import step_profile
 import tensorflow as tf
 from absl import flags
 
-from sagan_tf import command_line
+from sagan_tf import command_line, ops
 from sagan_tf.models import recipe
 from sagan_tf.training import loop
 from sagan_tf.training import strategy as strategies
@@ -44,7 +44,8 @@ _MATRIX = 2048
 
 def main():
     experiment = configuration.chosen()
-    result = measure(experiment, strategies.make(FLAGS.strategy))
+    with ops.using(experiment.ops):
+        result = measure(experiment, strategies.make(FLAGS.strategy))
     print(json.dumps(result), flush=True)
 
 
@@ -77,6 +78,7 @@ def measure(experiment, strategy):
         "preset": experiment.preset,
         "batch_size": experiment.global_batch_size,
         "precision": experiment.precision,
+        "ops": experiment.ops,
         "strategy": FLAGS.strategy,
         "changes": FLAGS.set,
         "images_per_second": round(images / median, 4),

@@ -75,6 +75,10 @@ def _show_in_help(name):
 def _parse_flags(arguments):
     try:
         return flags.FLAGS(arguments)
+    except flags.UnrecognizedFlagError as error:
+        name = error.flagname.removeprefix("no")
+        removed = config.REMOVED_FIELDS.get(name)
+        _fail(f"--{name} is no longer a flag: {removed}" if removed else error)
     except flags.Error as error:
         _fail(error)
 

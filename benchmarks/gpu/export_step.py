@@ -22,10 +22,9 @@ import step_profile
 import tensorflow as tf
 from absl import flags
 
-from sagan_tf import command_line
+from sagan_tf import command_line, ops
 from sagan_tf.errors import ExportError, StackError
 from sagan_tf.keras_compat import IS_KERAS_3, named_variables, optimizer_state
-from sagan_tf.layers import winograd
 from sagan_tf.models import recipe
 
 FLAGS = flags.FLAGS
@@ -37,16 +36,17 @@ def define_flags():
     configuration.define_flags()
     flags.adopt_module_key_flags(configuration)
     flags.DEFINE_string("out", None, "the folder to write; it must not exist")
+    flags.DEFINE_enum("device", "gpu", ["gpu", "tpu"], "kind of device that the program is for")
     flags.DEFINE_bool("check", True, "run the step here too, for what a device should compute")
 
 
 def main():
     if FLAGS.out is None or os.path.exists(FLAGS.out):
         raise ExportError(f"out={FLAGS.out!r} is not allowed; out must be a folder to be made")
-    os.environ.setdefault(winograd.SWITCH, "0")  # an accelerator's library chooses such forms
     experiment = configuration.chosen()
     model = recipe.build(experiment)
-    export = export_step(model, experiment, FLAGS.check, FLAGS.set)
+    with ops.using(experiment.ops, FLAGS.device):
+        export = export_step(model, experiment, FLAGS.check, FLAGS.set)
     exported.write(FLAGS.out, export)
     print(
         f"Exported: {FLAGS.out} ({len(export.manifest['inputs'])} inputs, "

@@ -6,6 +6,7 @@ from absl import flags
 
 from sagan_tf import command_line
 from sagan_tf.errors import ConfigError
+from sagan_tf.ops.forms import DEVICES
 from sagan_tf.runs import pretrained
 from sagan_tf.serving import frozen, saved_model
 
@@ -15,6 +16,7 @@ flags.DEFINE_string("export_dir", None, "directory of the versions", required=Tr
 flags.DEFINE_string("checkpoint", "latest", "latest, best, or a step")
 flags.DEFINE_integer("version", None, "a new number; default: one more than the highest there is")
 flags.DEFINE_string("precision", frozen.PRECISIONS[0], f"one of {', '.join(frozen.PRECISIONS)}")
+flags.DEFINE_string("device", "any", f"kind of the servers' devices, one of {', '.join(DEVICES)}")
 FLAGS = flags.FLAGS
 
 
@@ -24,7 +26,7 @@ def run():
         raise ConfigError("run_dir", FLAGS.run_dir, "given, or pretrained, and not both")
     source = pretrained.load_origin(FLAGS.pretrained) if FLAGS.pretrained else FLAGS.run_dir
     path = saved_model.export(
-        source, FLAGS.export_dir, FLAGS.version, FLAGS.checkpoint, FLAGS.precision
+        source, FLAGS.export_dir, FLAGS.version, FLAGS.checkpoint, FLAGS.precision, FLAGS.device
     )
     print(f"Exported: {path}")
     print(f"Model card: {os.path.join(path, 'MODEL_CARD.md')}")

@@ -11,11 +11,14 @@ from sagan_tf.config.experiment import (
     DEFAULTS,
     FIELDS,
     LOSSES,
+    OPS,
     PRECISIONS,
+    REMOVED_FIELDS,
     ExperimentConfig,
     attention_resolutions,
     check_attention_resolution,
     check_field,
+    without_removed,
 )
 from sagan_tf.config.presets import DEFAULT_PRESET, get, names
 from sagan_tf.errors import ConfigError
@@ -28,7 +31,9 @@ __all__ = [
     "DEFAULT_PRESET",
     "FIELDS",
     "LOSSES",
+    "OPS",
     "PRECISIONS",
+    "REMOVED_FIELDS",
     "ConfigError",
     "ExperimentConfig",
     "attention_resolutions",
@@ -36,4 +41,5 @@ __all__ = [
     "check_field",
     "get",
     "names",
+    "without_removed",
 ]

@@ -68,6 +68,7 @@ multipliers = functools.partial(
 )
 
 
-def choice(default, help_text, choices):
+def choice(default, help_text, choices, **kwargs):
     """One of a few words."""
-    return setting(default, help_text, f"one of {', '.join(choices)}", lambda v: v in choices)
+    allowed = f"one of {', '.join(choices)}"
+    return setting(default, help_text, allowed, lambda v: v in choices, **kwargs)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -12,6 +11,7 @@ from sagan_tf import sampling
 from sagan_tf.errors import ConfigError
 from sagan_tf.evaluation.image_sets import ImageSet
 from sagan_tf.keras_compat import named_layers
+from sagan_tf.layers.conditional_batch_norm import MovingMoments
 
 BATCH_NORM_MODES = ("moving", "standing", "batch")
 
@@ -136,11 +136,7 @@ def set_standing_statistics(generator, sampling_config):
             other images than those that are scored.
     """
     original = generator.get_weights()
-    norms = [
-        layer
-        for _, layer in named_layers(generator)
-        if isinstance(layer, keras.layers.BatchNormalization)
-    ]
+    norms = [layer for _, layer in named_layers(generator) if isinstance(layer, MovingMoments)]
     for norm in norms:
         norm.momentum = 0.0  # the moving statistics become those of the last batch
     statistics = [v for norm in norms for v in (norm.moving_mean, norm.moving_variance)]

@@ -175,7 +175,7 @@ def score_export(export_dir, settings, data_dir=None, strategy=None, dataset=Non
             f"export {images.path} was made from a model in memory and does not say what it was "
             "trained on; name the real images with dataset=..."
         )
-    config = ExperimentConfig().replace(**known)
+    config = ExperimentConfig.from_saved(known)
     real = SourceImages(sources.open_source(config, data_dir), config)
     evaluator = settings.evaluator(real, config.dataset, images.has_labels, strategy=strategy)
     yield evaluator.sanity()

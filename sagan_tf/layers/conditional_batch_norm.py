@@ -3,9 +3,52 @@
 import keras
 import tensorflow as tf
 
-from sagan_tf.config import DEFAULTS
 from sagan_tf.keras_compat import NO_AUTOCAST
-from sagan_tf.layers import recomputation
+from sagan_tf.ops.batch_norm import batch_norm, normalize
+
+MOMENTUM = 0.99  # Keras's default; `ExperimentConfig` says why
+EPSILON = 1e-5  # the released code's
+
+
+class MovingMoments(keras.layers.Layer):
+    """Moving averages of the mean and the variance of the batches.
+
+    A layer of its own, since files know the two variables by its name.
+
+    Args:
+        momentum: of the averages, in [0, 1).
+        **kwargs: those of `keras.layers.Layer`.
+
+    Input shape: images (b, h, w, c), for `build`.
+    """
+
+    def __init__(self, momentum, **kwargs):
+        super().__init__(**kwargs)
+        self.momentum = momentum
+
+    def build(self, input_shape):
+        """Creates the two averages, (c,)."""
+        for name, initializer in (("moving_mean", "zeros"), ("moving_variance", "ones")):
+            weight = self.add_weight(
+                name=name,
+                shape=(input_shape[-1],),
+                initializer=initializer,
+                trainable=False,
+                **NO_AUTOCAST,
+            )
+            setattr(self, name, weight)
+        self.built = True
+
+    def moments(self):
+        """The two averages, float32 (c,)."""
+        return [tf.cast(m, tf.float32) for m in (self.moving_mean, self.moving_variance)]
+
+    def update(self, mean, variance):
+        """Moves the averages: `average = momentum * average + (1 - momentum) * moment`."""
+        for average, moment in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            old = tf.convert_to_tensor(average)
+            new = tf.cast(moment, old.dtype)
+            average.assign(old * self.momentum + new * (1.0 - self.momentum))
 
 
 @keras.saving.register_keras_serializable(package="sagan_tf")
@@ -28,23 +71,15 @@ class ConditionalBatchNormalization(keras.layers.Layer):
     def __init__(
         self,
         num_classes=None,
-        momentum=DEFAULTS.batch_norm_momentum,
-        epsilon=DEFAULTS.batch_norm_epsilon,
+        momentum=MOMENTUM,
+        epsilon=EPSILON,
         **kwargs,
     ):
         super().__init__(**kwargs)
         self.num_classes = num_classes
         self.momentum = momentum
         self.epsilon = epsilon
-        self.normalization = keras.layers.BatchNormalization(
-            momentum=momentum,
-            epsilon=epsilon,
-            center=False,
-            scale=False,
-            synchronized=True,
-            dtype=self.dtype_policy,
-            name="normalization",
-        )
+        self.normalization = MovingMoments(momentum, dtype=self.dtype_policy, name="normalization")
 
     def build(self, input_shape):
         """Creates `gamma` and `beta`, (classes, c) or (c,), and the moving statistics."""
@@ -57,34 +92,23 @@ class ConditionalBatchNormalization(keras.layers.Layer):
 
     def call(self, inputs, labels=None, training=False):
         """Normalizes by the batch's moments if `training`, else by the moving ones."""
-        scale_and_offset = tf.stack([self.gamma, self.beta], axis=-2)  # ([classes], 2, c)
-        if self.num_classes is None:
-            shape = (tf.shape(inputs)[0], 2, inputs.shape[-1])
-            looked_up = tf.broadcast_to(scale_and_offset, shape)
-        else:
-            looked_up = tf.gather(scale_and_offset, labels)
-        scale, offset = tf.unstack(tf.cast(looked_up, tf.float32), axis=1)  # (b, c)
-        with tf.name_scope("batch_norm"):
-            if not (training and self.normalization.trainable):
-                return _affine(inputs, *self._inference_moments(), scale, offset, self.epsilon)[0]
-            outputs, mean, variance = normalize(inputs, scale, offset, self.epsilon)
-        if not recomputation.is_repeated():
-            self._move(mean, variance)
+        scale, offset = self._scale_and_offset(inputs, labels)
+        moving = self.normalization
+        if not (training and moving.trainable):
+            mean, variance = moving.moments()
+            return normalize(inputs, mean, variance, scale, offset, self.epsilon)
+        outputs, mean, variance = batch_norm(inputs, scale, offset, self.epsilon)
+        moving.update(mean, variance)
         return outputs
 
-    def _inference_moments(self):
-        moving = self.normalization.moving_mean, self.normalization.moving_variance
-        return [tf.cast(moment, tf.float32) for moment in moving]
-
-    def _move(self, mean, variance):
-        """Moves the moving moments towards those of a batch."""
-        momentum = self.normalization.momentum
-        for moving, moment in (
-            (self.normalization.moving_mean, mean),
-            (self.normalization.moving_variance, variance),
-        ):
-            old = tf.convert_to_tensor(moving)
-            moving.assign(old * momentum + tf.cast(moment, old.dtype) * (1.0 - momentum))
+    def _scale_and_offset(self, inputs, labels):
+        """`gamma` and `beta` of each image, float32 (b, c)."""
+        table = tf.stack([self.gamma, self.beta], axis=-2)  # ([classes], 2, c)
+        if self.num_classes is None:
+            rows = tf.broadcast_to(table, (tf.shape(inputs)[0], 2, inputs.shape[-1]))
+        else:
+            rows = tf.gather(table, labels)  # (b, 2, c)
+        return tf.unstack(tf.cast(rows, tf.float32), axis=1)
 
     def get_config(self):
         """Arguments that build this layer again."""
@@ -94,64 +118,3 @@ class ConditionalBatchNormalization(keras.layers.Layer):
             "momentum": self.momentum,
             "epsilon": self.epsilon,
         }
-
-
-@tf.custom_gradient
-def normalize(images, scale, offset, epsilon):
-    """Batch normalization over all replicas, in the fewest passes over the images.
-
-    `(images - mean) / sqrt(variance + epsilon) * scale + offset`, each image with a scale and an
-    offset of its own. The same as `keras.layers.BatchNormalization(synchronized=True)` and an
-    affine map after it; that goes over the images about twice as often.
-
-    Args:
-        images: (b, h, w, c), float32 or bfloat16; everything is computed in float32.
-        scale: float32 (b, c).
-        offset: float32 (b, c).
-        epsilon: added to the variance.
-
-    Returns:
-        The normalized images, and the mean and the variance, float32 (c,), which have no gradient.
-
-    Reference: Ioffe & Szegedy, arXiv:1502.03167, the gradient in section 3.
-    """
-    inputs = tf.cast(images, tf.float32)
-    positions = tf.cast(tf.shape(images)[1] * tf.shape(images)[2], tf.float32)
-    mean, mean_square = _global_means(
-        tf.reduce_sum(inputs, (1, 2)), tf.reduce_sum(inputs * inputs, (1, 2)), positions
-    )
-    variance = tf.maximum(mean_square - mean * mean, 0.0)
-    outputs, inverse = _affine(images, mean, variance, scale, offset, epsilon)
-
-    def gradient(upstream, *_):
-        with tf.name_scope("batch_norm"):
-            upstream = tf.cast(upstream, tf.float32)
-            # Sums over an image of the gradient, and of the gradient times the normalized image.
-            plain = tf.reduce_sum(upstream, (1, 2))  # (b, c)
-            weighted = inverse * (tf.reduce_sum(upstream * inputs, (1, 2)) - mean * plain)
-            mean_plain, mean_weighted = _global_means(scale * plain, scale * weighted, positions)
-            slope = -inverse * inverse * mean_weighted
-            constant = -inverse * mean_plain - slope * mean
-            factor = (scale * inverse)[:, None, None, :]
-            through = upstream * factor + (inputs * slope + constant)
-            return tf.cast(through, images.dtype), weighted, plain, None
-
-    return (outputs, mean, variance), gradient
-
-
-def _affine(images, mean, variance, scale, offset, epsilon):
-    """The normalized, scaled and shifted images, and 1 / sqrt(variance + epsilon)."""
-    inverse = tf.math.rsqrt(variance + epsilon)
-    factor = scale * inverse  # (b, c)
-    constant = offset - mean * factor
-    inputs = tf.cast(images, tf.float32)
-    outputs = inputs * factor[:, None, None, :] + constant[:, None, None, :]
-    return tf.cast(outputs, images.dtype), inverse
-
-
-def _global_means(first, second, positions):
-    """Means over all positions of all images of all replicas, of sums (b, c) over positions."""
-    context = tf.distribute.get_replica_context()
-    sums = tf.stack([tf.reduce_sum(first, 0), tf.reduce_sum(second, 0)])
-    images = tf.cast(tf.shape(first)[0] * context.num_replicas_in_sync, tf.float32)
-    return tf.unstack(context.all_reduce(tf.distribute.ReduceOp.SUM, sums) / (images * positions))

@@ -1,17 +1,21 @@
 """The residual blocks of the generator and the discriminator.
 
-Shortcuts with a 1x1 convolution run it at the smaller resolution: a 1x1 convolution commutes with
+A shortcut runs its 1x1 convolution at the smaller resolution. A 1x1 convolution commutes with
 nearest upsampling and with average pooling, so the result is the same for a quarter of the work.
-The 3x3 convolutions beside them do both in one (`resampling`).
+
+Keras passes `training` of the outermost call on to every layer inside it.
 """
 
 import keras
 import tensorflow as tf
 
-from sagan_tf.config import DEFAULTS
-from sagan_tf.layers.conditional_batch_norm import ConditionalBatchNormalization
-from sagan_tf.layers.plain import conv2d
-from sagan_tf.layers.resampling import downsample, upsample
+from sagan_tf.layers.conditional_batch_norm import (
+    EPSILON,
+    MOMENTUM,
+    ConditionalBatchNormalization,
+)
+from sagan_tf.layers.linear import conv2d
+from sagan_tf.ops.resampling import downsample, upsample
 
 
 @keras.saving.register_keras_serializable(package="sagan_tf")
@@ -36,8 +40,8 @@ class GeneratorBlock(keras.layers.Layer):
         filters,
         num_classes=None,
         spectral_norm=True,
-        batch_norm_momentum=DEFAULTS.batch_norm_momentum,
-        batch_norm_epsilon=DEFAULTS.batch_norm_epsilon,
+        batch_norm_momentum=MOMENTUM,
+        batch_norm_epsilon=EPSILON,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -72,9 +76,9 @@ class GeneratorBlock(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs, labels=None, training=False):
-        """Runs the block; `training` selects the batch's moments."""
+        """Runs the block; `training=True` normalizes by the batch's moments, and moves `u`."""
         hidden = tf.nn.relu(self.norm1(inputs, labels))
-        hidden = self.conv1(hidden)  # (b, 2h, 2w, filters)
+        hidden = self.conv1(hidden)  # upsamples, then convolves: (b, 2h, 2w, filters)
         hidden = tf.nn.relu(self.norm2(hidden, labels))
         return self.conv2(hidden) + upsample(self.shortcut(inputs))
 
@@ -141,9 +145,10 @@ class DiscriminatorBlock(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs, training=False):
-        """Runs the block; `training` lets spectral normalization move."""
+        """Runs the block; `training=True` moves the `u` of spectral normalization."""
         hidden = tf.nn.relu(inputs) if self.preactivation else inputs
-        hidden = self.conv2(tf.nn.relu(self.conv1(hidden)))
+        hidden = tf.nn.relu(self.conv1(hidden))
+        hidden = self.conv2(hidden)  # convolves, then averages 2x2 pixels if `downsample`
         if self.downsample:
             inputs = downsample(inputs)
         return hidden + (inputs if self.shortcut is None else self.shortcut(inputs))

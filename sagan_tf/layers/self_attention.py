@@ -3,9 +3,8 @@
 import keras
 import tensorflow as tf
 
-from sagan_tf.config import DEFAULTS
 from sagan_tf.errors import ConfigError
-from sagan_tf.layers.plain import conv2d
+from sagan_tf.layers.linear import conv2d
 
 
 @keras.saving.register_keras_serializable(package="sagan_tf")
@@ -34,7 +33,7 @@ class SelfAttention2D(keras.layers.Layer):
 
     def __init__(
         self,
-        pool_size=DEFAULTS.attention_pool_size,
+        pool_size=2,
         query_channels=None,
         value_channels=None,
         spectral_norm=True,

@@ -1,99 +1,34 @@
 """Convolution, dense and embedding layers whose kernels are divided by their spectral norm.
 
 Spectral normalization (Miyato et al., arXiv:1802.05957; SAGAN section 4.1) bounds the largest
-singular value of every linear map. Here it is a reparametrization: the raw kernel is what the
-optimizer moves, the forward pass uses `kernel / sigma`, and the gradient flows through `sigma`.
-"""
+singular value of every linear map. Here it is a reparametrization: the optimizer moves the raw
+kernel, the forward pass uses `kernel / sigma`, and the gradient flows through `sigma`.
 
-import contextlib
-import math
-import threading
+`keras.layers.SpectralNormalization` computes another gradient: it overwrites the kernel with
+`kernel / sigma` in every training call. So two calls in one step see different kernels.
+"""
 
 import keras
 import tensorflow as tf
 
 from sagan_tf.keras_compat import NO_AUTOCAST
-from sagan_tf.layers import recomputation
+from sagan_tf.ops.spectral_norm import (
+    as_matrix,
+    normalize_kernel,
+    normalize_operands,
+    power_iteration,
+)
 
 _KERNEL_NAMES = ("kernel", "embeddings")
-# From so many times the size of one input on, kernels are larger than a batch of inputs.
-_LARGE_KERNEL = 16
-_local = threading.local()  # a thread for each replica traces the training step
-
-
-@contextlib.contextmanager
-def u_kept():
-    """Calls inside store no `u`, whatever `training` says, so later ones see the same kernels.
-
-    For the micro-batches of one update: all but the last are called inside.
-    """
-    before, _local.u_kept = getattr(_local, "u_kept", False), True
-    try:
-        yield
-    finally:
-        _local.u_kept = before
-
-
-def power_iteration(matrix, u):
-    """One step of power iteration: the next `u` and the estimate of the largest singular value.
-
-    The gradient of `sigma` treats both singular vectors as constants, as Miyato et al.'s
-    equation 9 does.
-
-    Args:
-        matrix: float32 (rows, columns).
-        u: float32 (columns,), the current right singular vector; its length does not matter.
-
-    Returns:
-        The next `u`, (columns,), of length 1 (unchanged where `matrix` maps it to 0), and the
-        scalar `sigma`.
-    """
-    v, next_u, _ = _iterate(tf.stop_gradient(matrix), u)
-    sigma = tf.reduce_sum(tf.linalg.matvec(matrix, v, transpose_a=True) * next_u)
-    return next_u, sigma
-
-
-@tf.custom_gradient
-def inverse_sigma(matrix, u):
-    """`1 / sigma`, 0 for a matrix of zeros, and the next `u`; `power_iteration` says how.
-
-    The same as one over `power_iteration`'s `sigma`, with a gradient that reads no matrix.
-
-    Args:
-        matrix: float32 (rows, columns).
-        u: float32 (columns,).
-    """
-    v, next_u, sigma = _iterate(matrix, u)
-    inverse = tf.math.reciprocal_no_nan(sigma)
-
-    def gradient(upstream, _):
-        with tf.name_scope("spectral_norm"):
-            # d sigma / d matrix = v next_u^T (equation 9).
-            scaled = -upstream * inverse**2 * v
-            return tf.linalg.matmul(scaled[:, None], next_u[None, :]), None
-
-    return (inverse, next_u), gradient
-
-
-def _iterate(matrix, u):
-    """The left and the next right singular vector of length 1, and sigma."""
-    v = _unit(tf.linalg.matvec(matrix, u))
-    product = tf.linalg.matvec(matrix, v, transpose_a=True)  # sigma * next_u
-    sigma = tf.norm(product)
-    return v, tf.where(sigma > 0.0, tf.math.divide_no_nan(product, sigma), u), sigma
-
-
-def _unit(vector):
-    return tf.math.divide_no_nan(vector, tf.norm(vector))
 
 
 class SpectralNormalized:
     """Mixin for a Keras layer with a kernel: adds `u` and divides the kernel by its norm.
 
     The kernel is seen as a matrix of shape (everything else, last axis). Each call makes one
-    power iteration from the stored `u`; only `training=True` stores the result. So all calls
-    between two updates of the kernel use the same numbers, whatever their order. `u` and `sigma`
-    stay float32 under every precision policy.
+    power iteration from the stored `u`, and `training=True` stores the next `u`. So an inference
+    call and the training call after it divide by the same `sigma`; a second training call is one
+    iteration further. `u` and `sigma` stay float32 under every precision policy.
     """
 
     def build(self, input_shape):
@@ -120,13 +55,10 @@ class SpectralNormalized:
         """The trainable weight, before normalization."""
         return self.kernel
 
-    def _matrix(self):
-        kernel = tf.convert_to_tensor(self.raw_kernel)
-        return tf.reshape(kernel, (-1, kernel.shape[-1]))  # (everything else, last axis)
-
     def sigma(self):
         """The spectral norm that the next call will divide by: a float32 scalar."""
-        return power_iteration(self._matrix(), tf.convert_to_tensor(self.u))[1]
+        kernel = tf.convert_to_tensor(self.raw_kernel)
+        return power_iteration(as_matrix(kernel), tf.convert_to_tensor(self.u))[1]
 
     def normalized_kernel(self, training=False):
         """`kernel / sigma`, float32, in the kernel's shape; zeros for a kernel of zeros.
@@ -134,27 +66,19 @@ class SpectralNormalized:
         Args:
             training: whether to store the power iteration's `u`.
         """
-        inverse = self._inverse_sigma(training)
-        with tf.name_scope("spectral_norm"):
-            return inverse * tf.convert_to_tensor(self.raw_kernel)
-
-    def _inverse_sigma(self, training):
-        with tf.name_scope("spectral_norm"):
-            inverse, next_u = inverse_sigma(self._matrix(), recomputation.value_of(self.u))
-        kept = getattr(_local, "u_kept", False) or recomputation.is_repeated()
-        if training and not kept:
+        kernel, u = tf.convert_to_tensor(self.raw_kernel), tf.convert_to_tensor(self.u)
+        kernel, next_u = normalize_kernel(kernel, u)
+        if training:
             self.u.assign(next_u)
-        return inverse
+        return kernel
 
-    def _divided(self, inputs, training):
-        """Inputs and kernel, either divided by sigma: the smaller, since the layer is linear."""
-        example = inputs.shape[1:].num_elements()
-        if example is None or math.prod(self.raw_kernel.shape) < _LARGE_KERNEL * example:
-            return inputs, tf.cast(self.normalized_kernel(training), inputs.dtype)
-        inverse = self._inverse_sigma(training)
-        with tf.name_scope("spectral_norm"):
-            scaled = tf.cast(inverse * tf.cast(inputs, tf.float32), inputs.dtype)
-        return scaled, tf.cast(tf.convert_to_tensor(self.raw_kernel), inputs.dtype)
+    def _normalized_operands(self, inputs, training):
+        """`inputs` and `kernel / sigma`, as a linear map takes them."""
+        kernel, u = tf.convert_to_tensor(self.raw_kernel), tf.convert_to_tensor(self.u)
+        inputs, kernel, next_u = normalize_operands(inputs, kernel, u)
+        if training:
+            self.u.assign(next_u)
+        return inputs, kernel
 
     def save_own_variables(self, store):
         """Saves all weights; Keras's convolution and dense layers would leave out `u`."""
@@ -164,7 +88,7 @@ class SpectralNormalized:
         """Loads all weights that `save_own_variables` saved."""
         keras.layers.Layer.load_own_variables(self, store)
 
-    def _finish(self, outputs):
+    def _add_bias_and_activate(self, outputs):
         if self.use_bias:
             outputs = tf.nn.bias_add(outputs, tf.cast(self.bias, outputs.dtype))
         return outputs if self.activation is None else self.activation(outputs)
@@ -192,7 +116,8 @@ class SpectralConv2D(SpectralNormalized, keras.layers.Conv2D):
 
     def call(self, inputs, training=False):
         """Convolves with the normalized kernel; `training=True` also stores the next `u`."""
-        return self._finish(self.convolution_op(*self._divided(inputs, training)))
+        inputs, kernel = self._normalized_operands(inputs, training)
+        return self._add_bias_and_activate(self.convolution_op(inputs, kernel))
 
 
 @keras.saving.register_keras_serializable(package="sagan_tf")
@@ -209,7 +134,8 @@ class SpectralDense(SpectralNormalized, keras.layers.Dense):
 
     def call(self, inputs, training=False):
         """Multiplies by the normalized kernel; `training=True` also stores the next `u`."""
-        return self._finish(tf.linalg.matmul(*self._divided(inputs, training)))
+        inputs, kernel = self._normalized_operands(inputs, training)
+        return self._add_bias_and_activate(tf.linalg.matmul(inputs, kernel))
 
 
 @keras.saving.register_keras_serializable(package="sagan_tf")

@@ -4,9 +4,9 @@ import math
 
 import keras
 
-from sagan_tf import config, keras_compat
+from sagan_tf import config as configs
+from sagan_tf import keras_compat
 from sagan_tf.errors import ConfigError
-from sagan_tf.layers.recomputation import recomputed
 from sagan_tf.layers.residual_blocks import DiscriminatorBlock
 from sagan_tf.layers.self_attention import SelfAttention2D
 
@@ -49,7 +49,7 @@ class EagerlyBuilt(keras.Model):
         Raises:
             StackError: another generation of Keras wrote the configuration.
         """
-        return cls(**keras_compat.check_same_keras(config))
+        return cls(**configs.without_removed(keras_compat.check_same_keras(config)))
 
 
 class Network(EagerlyBuilt):
@@ -57,7 +57,7 @@ class Network(EagerlyBuilt):
 
     Args:
         resolution, num_classes, base_channels, channels, attention_resolution, attention_block,
-        attention_pool_size, spectral_norm, remat: as for `Generator` and `Discriminator`.
+        attention_pool_size, spectral_norm: as for `Generator` and `Discriminator`.
         channel_multipliers: as for them.
         derive_multipliers: the function from the resolution to the default multipliers.
         **kwargs: those of `keras.Model`.
@@ -78,7 +78,6 @@ class Network(EagerlyBuilt):
         spectral_norm,
         channel_multipliers,
         derive_multipliers,
-        remat,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -90,12 +89,11 @@ class Network(EagerlyBuilt):
             "attention_block": attention_block,
             "attention_pool_size": attention_pool_size,
             "attention_resolution": attention_resolution,
-            "remat": remat,
         }
         for name, value in self._arguments.items():
-            config.check_field(name, value)
+            configs.check_field(name, value)
             setattr(self, name, value)
-        config.check_attention_resolution(attention_resolution, resolution)
+        configs.check_attention_resolution(attention_resolution, resolution)
         derived = derive_multipliers(resolution)
         self.channel_multipliers = tuple(channel_multipliers or derived)
         if len(self.channel_multipliers) != len(derived):
@@ -112,14 +110,6 @@ class Network(EagerlyBuilt):
         if self.attention is None and output_shape[1] == self.attention_resolution:
             self.attention = self._attention_slot(output_shape[-1])
             self.attention.build(output_shape)
-
-    def _run(self, block, hidden, *labels, training, remat):
-        """What a block makes of `hidden`; with `remat`, keeping `hidden` alone for gradients."""
-
-        def run(hidden):
-            return block(hidden, *labels, training=training)
-
-        return recomputed(run)(hidden) if remat else run(hidden)
 
     def _attention_slot(self, filters):
         """Self-attention, or a residual block of the same size.

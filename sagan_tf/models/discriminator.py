@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from sagan_tf.config import DEFAULTS
 from sagan_tf.errors import DataError
-from sagan_tf.layers.plain import dense, embedding
+from sagan_tf.layers.linear import dense, embedding
 from sagan_tf.layers.residual_blocks import DiscriminatorBlock
 from sagan_tf.models import architecture
 
@@ -29,8 +29,6 @@ class Discriminator(architecture.Network):
         attention_block: "self_attention", or "residual" for a block of the same size.
         attention_pool_size: see `SelfAttention2D`.
         spectral_norm: whether every linear map is spectrally normalized.
-        remat: whether to compute the blocks' activations again for gradients instead of keeping
-            them: the same numbers with less memory, for about a third more work.
         **kwargs: those of `keras.Model`; `dtype="mixed_bfloat16"` for mixed precision.
 
     Input shapes: images (b, resolution, resolution, channels) in [-1, 1]; integer labels (b,).
@@ -51,7 +49,6 @@ class Discriminator(architecture.Network):
         attention_block=DEFAULTS.attention_block,
         attention_pool_size=DEFAULTS.attention_pool_size,
         spectral_norm=DEFAULTS.discriminator_spectral_norm,
-        remat=DEFAULTS.remat,
         **kwargs,
     ):
         super().__init__(
@@ -65,7 +62,6 @@ class Discriminator(architecture.Network):
             spectral_norm=spectral_norm,
             channel_multipliers=channel_multipliers,
             derive_multipliers=architecture.discriminator_multipliers,
-            remat=remat,
             **kwargs,
         )
         self._make_layers()
@@ -103,9 +99,9 @@ class Discriminator(architecture.Network):
             raise DataError("labels are missing; this discriminator is class-conditional")
         hidden = tf.cast(images, self.compute_dtype)
         for block in self.blocks:
-            hidden = self._run(block, hidden, training=training, remat=self.remat)
+            hidden = block(hidden, training=training)
             if self._attends_after(block, hidden):
-                hidden = self._run(self.attention, hidden, training=training, remat=self.remat)
+                hidden = self.attention(hidden, training=training)
         features = tf.reduce_sum(tf.nn.relu(hidden), axis=(1, 2))  # (b, c)
         logits = tf.cast(self.dense(features)[:, 0], tf.float32)
         if self.embedding is not None:

@@ -2,8 +2,9 @@
 
 import tensorflow as tf
 
-from sagan_tf.keras_compat import named_layers, named_variables, tf_variable
-from sagan_tf.layers.spectral_norm import SpectralNormalized
+from sagan_tf.keras_compat import named_variables, tf_variable
+from sagan_tf.models.accumulation import singular_vectors
+from sagan_tf.ops.moving_average import move
 
 
 def warmed_up_decay(decay, step):
@@ -20,8 +21,9 @@ def warmed_up_decay(decay, step):
 class MovingAverage:
     """Moves one network towards another of the same architecture.
 
-    Weights and batch-norm statistics are averaged; singular vectors are copied, since an average
-    of unit vectors is none and the power iteration starts from them again.
+    Weights and batch-norm statistics are averaged. Keras's `use_ema` and `SwapEMAWeights` leave
+    out the statistics. `u` is copied: an average of unit vectors is not a unit vector, and the
+    next power iteration refines it anyway.
 
     Args:
         average: the network that holds the average; it starts as a copy of `source`.
@@ -29,11 +31,7 @@ class MovingAverage:
     """
 
     def __init__(self, average, source):
-        singular = {
-            f"{path}/u"
-            for path, layer in named_layers(source)
-            if isinstance(layer, SpectralNormalized)
-        }
+        singular = singular_vectors(source)
         # By path: freezing a network changes the order of its variables in Keras 2.
         averages, sources = named_variables(average), named_variables(source)
         self._averaged = [(averages[p], sources[p]) for p in sources if p not in singular]
@@ -47,11 +45,6 @@ class MovingAverage:
     def update(self, decay):
         """`average = decay * average + (1 - decay) * source`; singular vectors are copied."""
         for average, source in self._averaged:
-            # One pass over the weights, where Keras's `assign_sub` makes three.
-            tf.raw_ops.ResourceApplyGradientDescent(
-                var=tf_variable(average).handle,
-                alpha=1.0 - decay,
-                delta=tf.subtract(average, source),
-            )
+            move(tf_variable(average), tf.convert_to_tensor(source), decay)
         for average, source in self._copied:
             average.assign(source)

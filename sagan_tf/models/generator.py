@@ -7,7 +7,7 @@ from sagan_tf import config
 from sagan_tf.config import DEFAULTS
 from sagan_tf.errors import ConfigError, DataError
 from sagan_tf.layers.conditional_batch_norm import ConditionalBatchNormalization
-from sagan_tf.layers.plain import conv2d, dense
+from sagan_tf.layers.linear import conv2d, dense
 from sagan_tf.layers.residual_blocks import GeneratorBlock
 from sagan_tf.models import architecture
 
@@ -33,8 +33,6 @@ class Generator(architecture.Network):
         attention_pool_size: see `SelfAttention2D`.
         spectral_norm: whether every linear map is spectrally normalized.
         batch_norm_momentum, batch_norm_epsilon: see `ConditionalBatchNormalization`.
-        remat: whether to compute the blocks' activations again for gradients instead of keeping
-            them: the same numbers with less memory, for about a third more work.
         **kwargs: those of `keras.Model`; `dtype="mixed_bfloat16"` for mixed precision.
 
     Input shapes: latents (b, latent_dim), and integer labels (b,).
@@ -58,7 +56,6 @@ class Generator(architecture.Network):
         spectral_norm=DEFAULTS.generator_spectral_norm,
         batch_norm_momentum=DEFAULTS.batch_norm_momentum,
         batch_norm_epsilon=DEFAULTS.batch_norm_epsilon,
-        remat=DEFAULTS.remat,
         **kwargs,
     ):
         super().__init__(
@@ -72,7 +69,6 @@ class Generator(architecture.Network):
             spectral_norm=spectral_norm,
             channel_multipliers=channel_multipliers,
             derive_multipliers=architecture.generator_multipliers,
-            remat=remat,
             **kwargs,
         )
         config.check_field("latent_dim", latent_dim)
@@ -121,15 +117,14 @@ class Generator(architecture.Network):
             DataError: labels are missing.
         """
         maps = None
-        remat = self.remat and training
         hidden, labels = self._start(latents, labels)
         for block in self.blocks:
-            hidden = self._run(block, hidden, labels, training=training, remat=remat)
+            hidden = block(hidden, labels, training=training)
             if self._attends_after(hidden):
                 if return_attention_maps and self.has_attention_maps:
                     hidden, maps = self.attention(hidden, return_attention_map=True)
                 else:
-                    hidden = self._run(self.attention, hidden, training=training, remat=remat)
+                    hidden = self.attention(hidden, training=training)
         hidden = tf.nn.relu(self.norm(hidden))
         images = tf.tanh(tf.cast(self.to_image(hidden), tf.float32))
         return (images, maps) if return_attention_maps else images

@@ -1,6 +1,6 @@
 """From a configuration to a compiled model."""
 
-from sagan_tf.models.adam import adam
+from sagan_tf.models.adam import paper_adam
 from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.models.generator import Generator
 from sagan_tf.models.initialization import initialize
@@ -30,8 +30,8 @@ def build(config, class_names=None):
     )
     betas = (config.beta_1, config.beta_2, config.adam_epsilon)
     model.compile(
-        adam(config.generator_learning_rate, *betas),
-        adam(config.discriminator_learning_rate, *betas),
+        paper_adam(config.generator_learning_rate, *betas),
+        paper_adam(config.discriminator_learning_rate, *betas),
         config.loss,
         config.jit_compile,
     )
@@ -48,7 +48,6 @@ def networks(config):
         "channels": config.channels,
         "attention_block": config.attention_block,
         "attention_pool_size": config.attention_pool_size,
-        "remat": config.remat,
         "dtype": config.precision,
     }
     generator = Generator(

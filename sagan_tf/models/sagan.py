@@ -8,11 +8,11 @@ import tensorflow as tf
 from sagan_tf import config, losses, sampling
 from sagan_tf.config import DEFAULTS
 from sagan_tf.errors import ConfigError
-from sagan_tf.keras_compat import check_same_keras
+from sagan_tf.keras_compat import check_same_keras, tf_variable
 from sagan_tf.models import drawing, inputs
-from sagan_tf.models.accumulation import accumulate
+from sagan_tf.models.accumulation import accumulate, singular_vectors
+from sagan_tf.models.adversarial_model import AdversarialModel
 from sagan_tf.models.ema import MovingAverage, warmed_up_decay
-from sagan_tf.models.two_optimizers import TwoOptimizers
 
 METRICS = (
     "discriminator_loss",
@@ -22,11 +22,11 @@ METRICS = (
     "discriminator_gradient_norm",
     "generator_gradient_norm",
 )
-_GENERATOR_STREAM = 2**20  # keeps G's random numbers apart from those of any D update
+GENERATOR_STREAM = 2**20  # keeps G's random numbers apart from those of any D update
 
 
 @keras.saving.register_keras_serializable(package="sagan_tf")
-class SAGAN(TwoOptimizers):
+class SAGAN(AdversarialModel):
     """Trains a Self-Attention GAN: hinge loss, two-timescale updates, averaged generator.
 
     One `train_step` makes `d_steps` updates of D, each on its own part of the batch and with
@@ -111,69 +111,89 @@ class SAGAN(TwoOptimizers):
     def train_step(self, data):
         """Updates D `d_steps` times, then G, then the EMA generator; returns the metrics."""
         images, labels = inputs.prepare(data, self.discriminator)
-        batch_size = images.shape[0] or tf.shape(images)[0]
-        if images.shape[0] is not None and batch_size % (self.d_steps * self.accumulation_steps):
-            factors = f"d_steps={self.d_steps} times accumulation_steps={self.accumulation_steps}"
-            raise ConfigError("batch_size", batch_size, f"a multiple of {factors}")
+        batch_size = self._batch_size_of_an_update(images)
         seed = sampling.fold_in(sampling.root_seed(self.seed), self.step)
-        part_size, done = batch_size // self.d_steps, []
-        # Each update waits for the one before: else TensorFlow would run passes of G that need
-        # nothing of D's update beside it, and hold the activations of both.
+        done = []
+        # Each update waits for the one before. Otherwise TensorFlow would run parts of G's update
+        # during D's, and hold the activations of both.
         for i in range(self.d_steps):
-            part = slice(i * part_size, (i + 1) * part_size)
-            part_seed = sampling.fold_in(seed, i)
+            part = slice(i * batch_size, (i + 1) * batch_size)
+            fakes = self._sample_inputs(batch_size, sampling.fold_in(seed, i))
             with tf.control_dependencies(done):
-                done = self._update_discriminator(images[part], labels[part], part_size, part_seed)
+                batch = (images[part], labels[part], *fakes)
+                done = self._update("discriminator", self._discriminator_loss, batch)
+        fakes = self._sample_inputs(batch_size, sampling.fold_in(seed, GENERATOR_STREAM))
         with tf.control_dependencies(done):
-            self._update_generator(part_size, sampling.fold_in(seed, _GENERATOR_STREAM))
+            self._update("generator", self._generator_loss, fakes)
         self._ema.update(warmed_up_decay(self.ema_decay, self.step))
         self.step.assign_add(1)
         return self.get_metrics_result()
 
-    def _update_discriminator(self, real_images, real_labels, batch_size, seed):
-        latents, fake_labels = self._draw(batch_size, seed)
-        variables = self.discriminator.trainable_variables
-        size = batch_size // self.accumulation_steps
+    def _discriminator_loss(self, real_images, real_labels, latents, fake_labels):
+        """Raises the logits of real images and lowers those of generated ones (equation 4, L_D)."""
+        fake_images = tf.stop_gradient(self.generator(latents, fake_labels, training=True))
+        # One call, so that the power iteration moves once and both halves see the same kernels.
+        logits = self.discriminator(
+            tf.concat([real_images, fake_images], axis=0),
+            tf.concat([real_labels, fake_labels], axis=0),
+            training=True,
+        )
+        real_logits, fake_logits = tf.split(logits, 2)
+        self._means["real_logits"].update_state(real_logits)
+        self._means["fake_logits"].update_state(fake_logits)
+        return self._adversarial.discriminator(real_logits, fake_logits)
 
-        def gradients_of(real_images, real_labels, latents, fake_labels):
-            fake_images = self.generator(latents, fake_labels, training=True)
-            images = tf.concat([real_images, fake_images], axis=0)
-            labels = tf.concat([real_labels, fake_labels], axis=0)
-            with tf.GradientTape() as tape:
-                # Real and fake in one call, so that u moves once and both see the same kernels.
-                logits = self.discriminator(images, labels, training=True)
-                real_logits, fake_logits = logits[:size], logits[size:]
-                loss = self._share(self._adversarial.discriminator(real_logits, fake_logits))
-            self._means["real_logits"].update_state(real_logits)
-            self._means["fake_logits"].update_state(fake_logits)
+    def _generator_loss(self, latents, labels):
+        """Raises the logits of generated images (equation 4, L_G).
+
+        D only judges: `training=False` leaves its `u` where D's update put it.
+        """
+        images = self.generator(latents, labels, training=True)
+        logits = self.discriminator(images, labels, training=False)
+        return self._adversarial.generator(logits)
+
+    def _update(self, name, loss_of, batch):
+        """Makes one step of an optimizer.
+
+        Args:
+            name: the network to update, "generator" or "discriminator".
+            loss_of: function of the tensors in `batch` that returns one loss an example.
+            batch: tensors with the examples in front, cut into `accumulation_steps` micro-batches.
+
+        Returns:
+            The gradients.
+        """
+        variables = getattr(self, name).trainable_variables
+
+        def gradients_of(*micro_batch):
+            # The tape records one network: none of G's operations while D learns.
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch([tf_variable(variable) for variable in variables])
+                per_example = loss_of(*micro_batch)
+                loss = losses.global_mean(per_example, self.accumulation_steps)
             return loss, tape.gradient(loss, variables)
 
-        batch = real_images, real_labels, latents, fake_labels
-        loss, gradients = accumulate(gradients_of, batch, self.accumulation_steps)
-        self.discriminator_optimizer.apply_gradients(zip(gradients, variables))
-        self._report("discriminator", loss, gradients)
+        networks = self.generator, self.discriminator
+        vectors = [u for network in networks for u in singular_vectors(network).values()]
+        loss, gradients = accumulate(gradients_of, batch, self.accumulation_steps, vectors)
+        getattr(self, f"{name}_optimizer").apply_gradients(zip(gradients, variables))
+        self._report(name, loss, gradients)
         return gradients
 
-    def _update_generator(self, batch_size, seed):
-        variables = self.generator.trainable_variables
+    def _batch_size_of_an_update(self, images):
+        """Images in one of the `d_steps` updates of D.
 
-        def gradients_of(latents, labels):
-            with tf.GradientTape() as tape:
-                images = self.generator(latents, labels, training=True)
-                # D is only a judge here: training=False leaves its u where D's update put it.
-                logits = self.discriminator(images, labels, training=False)
-                loss = self._share(self._adversarial.generator(logits))
-            return loss, tape.gradient(loss, variables)
+        Raises:
+            ConfigError: the images cannot be cut into equal parts and micro-batches.
+        """
+        size = images.shape[0]
+        if size is not None and size % (self.d_steps * self.accumulation_steps):
+            factors = f"d_steps={self.d_steps} times accumulation_steps={self.accumulation_steps}"
+            raise ConfigError("batch_size", size, f"a multiple of {factors}")
+        return (size or tf.shape(images)[0]) // self.d_steps
 
-        batch = self._draw(batch_size, seed)
-        loss, gradients = accumulate(gradients_of, batch, self.accumulation_steps)
-        self.generator_optimizer.apply_gradients(zip(gradients, variables))
-        self._report("generator", loss, gradients)
-
-    def _share(self, per_example):
-        return losses.global_mean(per_example, self.accumulation_steps)
-
-    def _draw(self, batch_size, seed):
+    def _sample_inputs(self, batch_size, seed):
+        """Latents and labels of the images that G makes for one update."""
         return sampling.training_inputs(
             seed, batch_size, self.generator.latent_dim, self.generator.num_classes
         )

@@ -16,12 +16,13 @@ from sagan_tf.version import __version__
 FILE = "sagan.json"
 
 
-def describe(source, precision, functions, directory, comparison):
+def describe(source, precision, device, functions, directory, comparison):
     """The content of `sagan.json`: a dict of JSON values.
 
     Args:
         source: the `Origin` of the export.
         precision: of the exported weights and arithmetic.
+        device: kind of device that the operations have the forms for, or "any".
         functions: of `signatures.build`.
         directory: the SavedModel, with its warm-up requests.
         comparison: of `verification.compare`.
@@ -32,6 +33,7 @@ def describe(source, precision, functions, directory, comparison):
         "weights": "exponential moving average",
         "parameters": count_parameters(source.model.generator),
         "precision": precision,
+        "device": device,
         "batch_norm_statistics": "moving",
         "config": source.config,
         "class_names": source.model.class_names,

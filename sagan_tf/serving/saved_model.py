@@ -7,7 +7,9 @@ import os
 
 import tensorflow as tf
 
-from sagan_tf import files
+from sagan_tf import files, ops
+from sagan_tf.errors import ConfigError
+from sagan_tf.ops.forms import DEVICES
 from sagan_tf.runs import source as origin
 from sagan_tf.serving import (
     description,
@@ -21,7 +23,12 @@ from sagan_tf.serving import (
 
 
 def export(
-    model_or_run_dir, base_dir, version=None, checkpoint="latest", precision=frozen.PRECISIONS[0]
+    model_or_run_dir,
+    base_dir,
+    version=None,
+    checkpoint="latest",
+    precision=frozen.PRECISIONS[0],
+    device="any",
 ):
     """Writes `base_dir/version`, a SavedModel of the EMA generator alone.
 
@@ -35,6 +42,8 @@ def export(
         version: number from 1; None is one more than the highest in `base_dir`.
         checkpoint: of a run directory: "latest", "best" or a step.
         precision: of weights and arithmetic: "float32" or "bfloat16".
+        device: kind of device of the servers: "any", or "cpu", "gpu" or "tpu" for the forms of
+            the operations that are fastest there. Those of "cpu" lose digits on a GPU.
 
     Returns:
         The path of the version.
@@ -48,18 +57,21 @@ def export(
     """
     base_dir = os.fspath(base_dir)
     version = versions.choose(base_dir, version)
+    if device not in DEVICES:
+        raise ConfigError("device", device, f"one of {', '.join(DEVICES)}")
     protos.load("prediction_log_pb2")  # before minutes of work, not after
     source = origin.find(model_or_run_dir, checkpoint)
     live = source.model.ema_generator
     generator = frozen.freeze(live, precision)
     with versions.publish(base_dir, version) as directory:
-        functions = signatures.build(generator)
+        with ops.using("auto", device):
+            functions = signatures.build(generator)
         _save(functions, directory)
         comparison = verification.compare(directory, live, generator)
         extra = os.path.join(directory, "assets.extra")
         tf.io.gfile.makedirs(extra)
         warmup.write(extra, generator)
-        card = description.describe(source, precision, functions, directory, comparison)
+        card = description.describe(source, precision, device, functions, directory, comparison)
         files.write_whole(os.path.join(extra, description.FILE), json.dumps(card, indent=2) + "\n")
         files.write_whole(os.path.join(directory, "MODEL_CARD.md"), description.model_card(card))
     return os.path.join(base_dir, str(version))

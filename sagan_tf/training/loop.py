@@ -9,7 +9,7 @@ import time
 import numpy as np
 import tensorflow as tf
 
-from sagan_tf import sampling
+from sagan_tf import ops, sampling
 from sagan_tf.data import inspect, pipeline, sources
 from sagan_tf.errors import ConfigError, TrainingError
 from sagan_tf.evaluation.runs import RunScorer
@@ -48,14 +48,14 @@ def train(config, run_dir, data_dir=None, strategy=None, stream=None):
     """
     strategy = strategy or tf.distribute.get_strategy()
     workers = Workers(strategy)
-    with workers.loss_is_clear():
+    with workers.explain_lost_worker(), ops.using(config.ops):
         return _train(config, run_dir, data_dir, strategy, workers, stream)
 
 
 def _train(config, run_dir, data_dir, strategy, workers, stream):
     _check_replicas(config, strategy)
     run, report, warnings = run_directory.RunDirectory(run_dir, config), None, []
-    with workers.agreement():
+    with workers.fail_together():
         source = sources.open_source(config, data_dir)
         if workers.is_chief:
             run_directory.start(run_dir, config)
@@ -73,7 +73,7 @@ def _train(config, run_dir, data_dir, strategy, workers, stream):
         for line in (*warnings, report, strategies.describe(strategy)):
             reporter.say(str(line))
         reporter.say(f"{'Resuming' if start_step else 'Starting'} at step {start_step}: {run.path}")
-        with workers.agreement():
+        with workers.fail_together():
             scorer = _make_scorer(run, source, data_dir, strategy) if workers.is_chief else None
             batches = _distribute(strategy, source, config, start_step)
         training = _Training(run, model, strategy, workers, checkpoints, reporter, scorer)
@@ -97,10 +97,10 @@ def _check_replicas(config, strategy):
 
 def _restore(checkpoints, workers, warn):
     """Restores the step that the chief chooses; returns it."""
-    with workers.agreement():
+    with workers.fail_together():
         start_step = checkpoints.restore(warn=warn) if workers.is_chief else 0
     start_step = workers.from_chief(start_step)
-    with workers.agreement():
+    with workers.fail_together():
         if start_step and not workers.is_chief:
             checkpoints.restore(start_step)
     return start_step
@@ -146,7 +146,7 @@ class _Training:
         self._reporter = reporter
         self._scorer = scorer
         self._sample_inputs = sample_inputs(config)
-        self._draw = tf.function(model.ema_generator)
+        self._generate = tf.function(model.ema_generator)
         self._stop_signal = None
         self._seconds, self._steps_timed = 0.0, 0  # since the last log
         self._saved_at = time.monotonic()
@@ -173,13 +173,13 @@ class _Training:
                 self._reporter.advance(count)
                 for every, event in self._events:
                     if step % every == 0 or step == total:
-                        with self._workers.agreement():
+                        with self._workers.fail_together():
                             event(step)
                 stops, saves = self._workers.any(self._stop_signal, self._is_time_to_save())
                 if saves:
-                    with self._workers.agreement():
+                    with self._workers.fail_together():
                         self._save(step)
-        with self._workers.agreement():
+        with self._workers.fail_together():
             self._save(step)
             self._checkpoints.finish()
         if stops:
@@ -217,7 +217,7 @@ class _Training:
         if not self._workers.is_chief:
             return
         latents, labels = self._sample_inputs
-        images = sampling.to_uint8(self._draw(latents, labels)).numpy()
+        images = sampling.to_uint8(self._generate(latents, labels)).numpy()
         grid = image_grid(images, _SAMPLE_COLUMNS)
         with self._run.writing():
             save_png(self._run.sample_path(step), grid)

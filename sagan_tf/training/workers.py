@@ -56,7 +56,7 @@ class Workers:
         return self._sum(number if self.is_chief else 0)[0]
 
     @contextlib.contextmanager
-    def agreement(self):
+    def fail_together(self):
         """Runs its body on every worker; if it fails on one, all of them stop."""
         error = None
         try:
@@ -75,7 +75,7 @@ class Workers:
             raise TrainingError("another worker has stopped; its own output says why")
 
     @contextlib.contextmanager
-    def loss_is_clear(self):
+    def explain_lost_worker(self):
         """Turns what TensorFlow raises when a worker is lost into one clear line."""
         try:
             yield

@@ -80,7 +80,7 @@ class ExportSubject:
         self.name = self._images.path
         card = self._images.card
         known = card["config"]
-        self.config = ExperimentConfig().replace(**known) if "dataset" in known else None
+        self.config = ExperimentConfig.from_saved(known) if "dataset" in known else None
         self.num_classes = known["num_classes"]
         self.latent_dim = known["latent_dim"]
         self.class_names = card["class_names"]

@@ -9,7 +9,7 @@ import tensorflow as tf
 import sagan_tf
 from sagan_tf import sampling
 from sagan_tf.keras_compat import named_variables
-from sagan_tf.models.sagan import _GENERATOR_STREAM
+from sagan_tf.models.sagan import GENERATOR_STREAM
 
 PATH = pathlib.Path(__file__).parents[2] / "examples" / "minimal_sagan.py"
 LATENT, CLASSES, WIDTH, BATCH, STEPS = 8, 3, 4, 4, 3
@@ -55,7 +55,7 @@ def test_three_steps_equal_those_of_the_library():
         seed = sampling.fold_in(sampling.root_seed(model.seed), step)
         draws = [
             sampling.training_inputs(sampling.fold_in(seed, stream), BATCH, LATENT, CLASSES)
-            for stream in (0, _GENERATOR_STREAM)
+            for stream in (0, GENERATOR_STREAM)
         ]
         model.train_step((tf.constant(images), labels))
         example["train_step"](networks, adams, tf.constant(images), labels, *draws)

@@ -2,7 +2,7 @@ import numpy as np
 import tensorflow as tf
 
 from sagan_tf import layers
-from sagan_tf.layers import resampling
+from sagan_tf.ops import resampling
 
 
 def _images(*shape):

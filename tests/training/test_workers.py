@@ -32,7 +32,7 @@ def test_alone_nothing_is_asked():
     assert workers.is_chief and workers.count == 1
     assert workers.any(True, False, None) == (True, False, False)
     assert workers.from_chief(7) == 7
-    with pytest.raises(DataError, match="mine"), workers.agreement():
+    with pytest.raises(DataError, match="mine"), workers.fail_together():
         raise DataError("mine")
 
 
@@ -43,27 +43,27 @@ def test_what_one_wants_all_do():
 
 
 def test_a_failure_anywhere_stops_all():
-    with WithPretended(other=0).agreement():
+    with WithPretended(other=0).fail_together():
         pass
     failed = pytest.raises(TrainingError, match="another worker has stopped")
-    with failed, WithPretended(other=1).agreement():
+    with failed, WithPretended(other=1).fail_together():
         pass
     for other in (0, 1, LOST):  # one's own error is the one to show
-        with pytest.raises(DataError, match="mine"), WithPretended(other).agreement():
+        with pytest.raises(DataError, match="mine"), WithPretended(other).fail_together():
             raise DataError("mine")
-    with pytest.raises(tf.errors.UnavailableError), WithPretended(LOST).agreement():
+    with pytest.raises(tf.errors.UnavailableError), WithPretended(LOST).fail_together():
         pass
 
 
 def test_a_lost_worker_is_one_line():
-    with pytest.raises(TrainingError) as caught, WithPretended(0).loss_is_clear():
+    with pytest.raises(TrainingError) as caught, WithPretended(0).explain_lost_worker():
         raise LOST
     assert str(caught.value) == (
         "a worker is lost; start all workers again to go on from the last checkpoint "
         "(Connection reset by peer)"
     )
     alone = Workers(tf.distribute.get_strategy())  # there is nobody to lose
-    with pytest.raises(tf.errors.UnavailableError), alone.loss_is_clear():
+    with pytest.raises(tf.errors.UnavailableError), alone.explain_lost_worker():
         raise LOST
 
 

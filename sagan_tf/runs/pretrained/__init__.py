@@ -67,7 +67,7 @@ def load_origin(name, directory=BUNDLED):
     actual = hashing.bytes_sha256(content)
     if actual != card["sha256"]:
         raise UserError(f"{path} has sha256 {actual}, not {card['sha256']}: it is damaged")
-    config = ExperimentConfig().replace(**card["config"])
+    config = ExperimentConfig.from_saved(card["config"])
     model = recipe.build(config, card["class_names"])
     with np.load(io.BytesIO(content)) as weights:
         for generator in (model.generator, model.ema_generator):

@@ -7,18 +7,15 @@ all squares (Lavin & Gray, arXiv:1509.09308, section 4). GPU libraries choose su
 themselves; oneDNN on CPUs does not, and is slow with large kernels on small images.
 """
 
-import os
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from sagan_tf.layers.recomputation import bilinear
-
-SWITCH = "SAGAN_TF_WINOGRAD"  # environment variable: 0 never, 1 on every device
+from sagan_tf.ops.bilinear import bilinear
 
 # By m, the maps in one dimension: of the input, of the kernel, to the output (section 4.1; 4.3).
-_MAPS = {
+_TRANSFORMS = {
     2: (
         [[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]],
         [[1, 0, 0], [1 / 2, 1 / 2, 1 / 2], [1 / 2, -1 / 2, 1 / 2], [0, 0, 1]],
@@ -55,11 +52,11 @@ class _Axis(NamedTuple):
 
 
 def best_tile(images, kernel, resampling):
-    """The m with which `convolution` is faster than TensorFlow's; None where no m is.
+    """The tile size m, 2 or 4, that is faster than `tf.nn.conv2d` on a CPU, or None.
 
-    Chosen from measurements: see benchmarks/README.md.
+    The thresholds are measured: see benchmarks/README.md.
     """
-    if images.shape[1] is None or images.shape[2] is None or not _is_wanted():
+    if images.shape[1] is None or images.shape[2] is None:
         return None
     doubling = 2 if resampling == "up" else 1
     height, width = (doubling * size for size in images.shape[1:3])
@@ -72,17 +69,11 @@ def best_tile(images, kernel, resampling):
     return None if height % tile or width % tile else tile
 
 
-def _is_wanted():
-    if os.environ.get(SWITCH) in ("0", "1"):
-        return os.environ[SWITCH] == "1"
-    return not tf.config.list_logical_devices("GPU") + tf.config.list_logical_devices("TPU")
-
-
 def convolution(images, kernel, tile, resampling=None):
-    """A 3x3 "same" convolution: alone, of the upsampled images, or downsampled.
+    """Computes what `conv3x3.reference` computes.
 
-    Doubling the input makes one of the products 0 in each dimension, and averaging the output
-    does not need it: 9 and 25 products are left of 16 and 36.
+    Upsampling the input makes one product of each dimension 0, and averaging the output does not
+    need it: then 9 products do instead of 16, and 25 instead of 36.
 
     Args:
         images: (b, h, w, in).
@@ -98,15 +89,15 @@ def convolution(images, kernel, tile, resampling=None):
         channels, filters = kernel.shape[2:]
         kernels = tf.matmul(tf.constant(to_products, kernel.dtype), tf.reshape(kernel, (9, -1)))
         kernels = tf.reshape(kernels, (-1, channels, filters))
-        tiles = _cut(images, rows, columns)
+        tiles = _transform_input(images, rows, columns)
         with tf.name_scope("products"):
             tiles = tf.matmul(tiles, kernels)
-        return _join(tiles, rows, columns)
+        return _transform_output(tiles, rows, columns)
 
     return winograd(images, kernel)
 
 
-def _cut(images, rows, columns):
+def _transform_input(images, rows, columns):
     """(b, h, w, c) -> (products, b * tiles, c)."""
     _, height, width, channels = images.shape
     images = tf.reshape(images, (-1, height, width * channels))
@@ -118,7 +109,7 @@ def _cut(images, rows, columns):
     return tf.reshape(tiles, (len(rows.kernel) * len(columns.kernel), -1, channels))
 
 
-def _join(tiles, rows, columns):
+def _transform_output(tiles, rows, columns):
     """(products, b * tiles, c) -> (b, h, w, c)."""
     channels = tiles.shape[-1]
     height, row_products, row_tiles = rows.to_output.shape
@@ -137,7 +128,7 @@ def _multiply(matrix, batch):
 
 
 def _axis(size, tile, resampling):
-    to_input, kernel, to_output = (np.array(part, np.float32) for part in _MAPS[tile])
+    to_input, kernel, to_output = (np.array(part, np.float32) for part in _TRANSFORMS[tile])
     products = tile + 2
     full_size = 2 * size if resampling == "up" else size
     tiles = full_size // tile

@@ -1,15 +1,15 @@
-"""What a Keras model that trains two networks compiles to: an optimizer for each, and a loss."""
+"""`compile()` for a model with two networks: one optimizer each, one adversarial loss."""
 
 import keras
 
 from sagan_tf import losses
 from sagan_tf.config import DEFAULTS
 from sagan_tf.errors import ConfigError
-from sagan_tf.models.adam import adam
+from sagan_tf.models.adam import paper_adam
 from sagan_tf.models.architecture import EagerlyBuilt
 
 
-class TwoOptimizers(EagerlyBuilt):
+class AdversarialModel(EagerlyBuilt):
     """A Keras model with a `generator` and a `discriminator`, each with its own optimizer."""
 
     def compile(
@@ -32,8 +32,8 @@ class TwoOptimizers(EagerlyBuilt):
         Raises:
             ConfigError: there is no loss of that name, or one optimizer is given for both.
         """
-        generator_optimizer = generator_optimizer or adam(DEFAULTS.generator_learning_rate)
-        discriminator_optimizer = discriminator_optimizer or adam(
+        generator_optimizer = generator_optimizer or paper_adam(DEFAULTS.generator_learning_rate)
+        discriminator_optimizer = discriminator_optimizer or paper_adam(
             DEFAULTS.discriminator_learning_rate
         )
         if generator_optimizer is discriminator_optimizer:

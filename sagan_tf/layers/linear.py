@@ -2,7 +2,7 @@
 
 import keras
 
-from sagan_tf.layers.resampling import Conv3x3, SpectralConv3x3
+from sagan_tf.layers.conv3x3 import Conv3x3, SpectralConv3x3
 from sagan_tf.layers.spectral_norm import SpectralConv2D, SpectralDense, SpectralEmbedding
 
 # Xavier's uniform initialization for every kernel, as in the released code.
@@ -12,8 +12,8 @@ _INITIALIZER = "glorot_uniform"
 def conv2d(filters, kernel_size, spectral_norm, resampling=None, **kwargs):
     """A "same" convolution of stride 1, spectrally normalized or not.
 
-    `resampling="up"` is one of the upsampled input, `"down"` one whose output is downsampled; both
-    are for 3x3 kernels.
+    A 3x3 convolution with `resampling="up"` upsamples its input first; with `"down"` it averages
+    its output over 2x2 squares.
     """
     kwargs["kernel_initializer"] = _INITIALIZER
     if kernel_size == 3:
