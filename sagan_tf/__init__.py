@@ -1,6 +1,6 @@
 """Self-Attention GANs for TensorFlow 2 and Keras (Zhang et al., arXiv:1805.08318)."""
 
-from sagan_tf import config, evaluation, layers, losses, sampling
+from sagan_tf import config, evaluation, layers, losses, ops, sampling
 from sagan_tf.config import ExperimentConfig
 from sagan_tf.errors import (
     ConfigError,
@@ -43,5 +43,6 @@ __all__ = [
     "load",
     "load_pretrained",
     "losses",
+    "ops",
     "sampling",
 ]

@@ -187,7 +187,7 @@ def vector_for_norm(matrix, sigma):
     same number; later ones converge as always.
 
     Args:
-        matrix: float (rows, columns), as `layers.spectral_norm.power_iteration` has it.
+        matrix: float (rows, columns), as `ops.spectral_norm.power_iteration` has it.
         sigma: the estimate, at most the largest singular value.
 
     Returns:

@@ -13,7 +13,7 @@ def bilinear(function):
     Args:
         function: of (images, kernel), linear in each.
     """
-    name = function.__name__
+    name = function.__name__.strip("_")  # of an operation: it may not begin with an underscore
 
     @tf.custom_gradient
     @functools.wraps(function)

@@ -10,8 +10,8 @@ import sagan_tf
 from sagan_tf.errors import UserError
 from sagan_tf.evaluation import runs
 from sagan_tf.evaluation.settings import EvaluationConfig
-from sagan_tf.layers.spectral_norm import power_iteration
 from sagan_tf.models import conversion, state_dicts
+from sagan_tf.ops.spectral_norm import power_iteration
 
 torch = pytest.importorskip("torch", reason="PyTorch, a test extra, is not installed")
 from tests.models import studiogan  # noqa: E402 - needs PyTorch

@@ -8,6 +8,7 @@ from sagan_tf.errors import ConfigError, DataError
 from sagan_tf.keras_compat import named_variables
 from sagan_tf.models import recipe
 from sagan_tf.models.ema import MovingAverage, warmed_up_decay
+from sagan_tf.models.sagan import METRICS
 
 
 def values(variables):
@@ -48,16 +49,16 @@ def test_same_seed_same_weights_other_seed_other_weights(trained, tiny_config, t
 
 
 def test_each_update_leaves_the_other_network_alone(tiny_model, tiny_batch):
-    images = tf.zeros((4, 16, 16, 1))
     labels = tf.constant(tiny_batch[1])
-    seed = tf.constant([1, 2])
+    fakes = tiny_model._sample_inputs(4, tf.constant([1, 2]))
     generator, discriminator = tiny_model.generator, tiny_model.discriminator
     g, d = values(generator.trainable_variables), values(discriminator.variables)
-    tiny_model._update_discriminator(images, labels, 4, seed)
+    batch = (tf.zeros((4, 16, 16, 1)), labels, *fakes)
+    tiny_model._update("discriminator", tiny_model._discriminator_loss, batch)
     assert all(equal(g, values(generator.trainable_variables)))
     assert not any(equal(d, values(discriminator.variables))[:4])
     d = values(discriminator.variables)
-    tiny_model._update_generator(4, seed)
+    tiny_model._update("generator", tiny_model._generator_loss, fakes)
     assert all(equal(d, values(discriminator.variables)))
     assert not any(equal(g, values(generator.trainable_variables))[:2])
 
@@ -90,8 +91,10 @@ def test_u_of_the_discriminator_moves_once_a_discriminator_update(
 
 def test_every_update_draws_fresh_latents(tiny_model, tiny_batch, monkeypatch):
     drawn = []
-    draw = tiny_model._draw
-    monkeypatch.setattr(tiny_model, "_draw", lambda *a: drawn.append(draw(*a)) or drawn[-1])
+    sample = tiny_model._sample_inputs
+    monkeypatch.setattr(
+        tiny_model, "_sample_inputs", lambda *a: drawn.append(sample(*a)) or drawn[-1]
+    )
     for _ in range(2):
         tiny_model.train_step(tuple(map(tf.constant, tiny_batch)))
     rows = np.concatenate([latents for latents, _ in drawn])
@@ -102,10 +105,10 @@ def test_every_update_draws_fresh_latents(tiny_model, tiny_batch, monkeypatch):
 def test_metrics_are_what_they_say(tiny_model, tiny_config, tiny_batch):
     logs = tiny_model.train_step(tuple(map(tf.constant, tiny_batch)))
     logs = {name: float(value) for name, value in logs.items()}
-    assert set(logs) == set(tiny_model.get_metrics_result())
+    assert set(logs) == set(METRICS)
     fresh = recipe.build(tiny_config)
     seed = sagan_tf.sampling.fold_in(sagan_tf.sampling.root_seed(0), 0)
-    latents, labels = fresh._draw(4, sagan_tf.sampling.fold_in(seed, 0))
+    latents, labels = fresh._sample_inputs(4, sagan_tf.sampling.fold_in(seed, 0))
     images = tf.cast(tiny_batch[0], tf.float32) / 127.5 - 1.0
     fakes = fresh.generator(latents, labels, training=True)
     real = fresh.discriminator(images, tiny_batch[1])

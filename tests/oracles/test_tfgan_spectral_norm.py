@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from sagan_tf.layers import SpectralConv2D
-from sagan_tf.layers.spectral_norm import power_iteration
+from sagan_tf.ops.spectral_norm import power_iteration
 
 tfgan = pytest.importorskip(
     "tensorflow_gan", reason="TF-GAN imports on TensorFlow 2.15 only: make test-tf215"
