@@ -174,6 +174,8 @@ def _find(pattern):
     if tf.io.gfile.isdir(pattern):
         names = sorted(tf.io.gfile.listdir(pattern))
         paths = [os.path.join(pattern, name) for name in names if ".tfrecord" in name]
+        if not paths:
+            raise DataError(f"{pattern} has no files named *.tfrecord*")
     else:
         paths = [pattern] if tf.io.gfile.exists(pattern) else sorted(tf.io.gfile.glob(pattern))
     if not paths:
