@@ -26,7 +26,7 @@ import tensorflow as tf
 from sagan_tf import config as configs
 from sagan_tf.data import pipeline, preparation, sources
 from sagan_tf.data.folder import FolderSource
-from sagan_tf.models import recipe
+from sagan_tf.models import factory
 
 BATCH = 64
 
@@ -120,7 +120,7 @@ def measure_bundled(rounds):
     """The bundled pipeline against a training step of the default preset."""
     config = configs.get("fashion_mnist_32")
     batches = pipeline.training_batches(sources.open_source(config), config)
-    model = recipe.build(config)
+    model = factory.build_model(config)
     step = tf.function(model.train_step)
     batch = next(iter(batches))
     step(batch)

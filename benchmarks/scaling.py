@@ -33,7 +33,7 @@ from absl import flags
 
 from sagan_tf import command_line, config
 from sagan_tf.config.flags import flags_of
-from sagan_tf.models import recipe
+from sagan_tf.models import factory
 from sagan_tf.models.architecture import count_parameters
 from sagan_tf.runs.checkpoints import Checkpoints
 from sagan_tf.training import loop, summary
@@ -105,7 +105,7 @@ def time_loop(experiment):
 
 def time_checkpoint(experiment):
     """How long saving keeps training from going on: the call, and slower steps until written."""
-    model = recipe.build(experiment)
+    model = factory.build_model(experiment)
     step, batch = tf.function(model.train_step), constant_batch(experiment)
 
     def timed(function, *arguments, **named):
@@ -190,7 +190,7 @@ def cluster_rate(experiment, run_dir, groups):
 
 def count(experiment):
     """What a step computes, sends and holds, from the graph."""
-    model = recipe.build(experiment)
+    model = factory.build_model(experiment)
     generator, discriminator = map(count_parameters, (model.generator, model.discriminator))
     batch_size = 8
     batch = constant_batch(experiment.replace(global_batch_size=batch_size))
@@ -200,7 +200,7 @@ def count(experiment):
     print(f"{operations / batch_size / 1e9:.1f} GFLOP an image and step (D and G update)")
     print(f"{4 * (generator + discriminator) / 1e6:.1f} MB of gradients to all-reduce a step")
     for resolution in config.attention_resolutions(experiment.resolution):
-        other = recipe.build(experiment.replace(attention_resolution=resolution))
+        other = factory.build_model(experiment.replace(attention_resolution=resolution))
         kept = summary.activation_bytes(other, batch_size) / batch_size
         print(f"attention at {resolution}: {kept / 2**20:.1f} MiB of activations an image")
 

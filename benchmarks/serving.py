@@ -22,7 +22,7 @@ from absl import flags
 
 from sagan_tf import command_line, config
 from sagan_tf.keras_compat import named_variables
-from sagan_tf.models import recipe
+from sagan_tf.models import factory
 from sagan_tf.serving import frozen, warmup
 from sagan_tf.serving.saved_model import export
 
@@ -35,7 +35,7 @@ LATENCY_TARGET, PNG_TARGET, DISK_TARGET = 1.05, 1.25, 1.05
 
 
 def main():
-    model = recipe.build(config.get(FLAGS.preset))
+    model = factory.build_model(config.get(FLAGS.preset))
     generator = frozen.freeze(model.ema_generator)
     with tempfile.TemporaryDirectory() as directory:
         begin = time.perf_counter()

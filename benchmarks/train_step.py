@@ -24,7 +24,7 @@ import tensorflow as tf
 from absl import flags
 
 from sagan_tf import command_line, ops
-from sagan_tf.models import recipe
+from sagan_tf.models import factory
 from sagan_tf.training import loop
 from sagan_tf.training import strategy as strategies
 
@@ -54,7 +54,7 @@ def measure(experiment, strategy):
     before = peak_memory()
     begin = time.perf_counter()
     with strategy.scope():
-        model = recipe.build(experiment)
+        model = factory.build_model(experiment)
     batch = random_batch(experiment, strategy)
     train_step = loop.replica_step(model, strategy)
     step = tf.function(lambda data: strategy.run(train_step, args=(data,)))

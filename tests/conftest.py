@@ -10,7 +10,7 @@ tf.config.set_logical_device_configuration(
 )
 
 from sagan_tf import config as configs  # noqa: E402 - after the devices
-from sagan_tf.models import recipe  # noqa: E402
+from sagan_tf.models import factory  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +41,7 @@ def tiny_config():
 @pytest.fixture
 def tiny_model(tiny_config):
     """A compiled SAGAN of `tiny_config` with its initial weights."""
-    return recipe.build(tiny_config)
+    return factory.build_model(tiny_config)
 
 
 @pytest.fixture(scope="session")

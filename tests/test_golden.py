@@ -18,7 +18,7 @@ import sagan_tf
 from sagan_tf import pretrained
 from sagan_tf.config import FIELDS
 from sagan_tf.keras_compat import IS_KERAS_3, optimizer_state
-from sagan_tf.models import recipe
+from sagan_tf.models import factory
 from sagan_tf.models.sagan import METRICS
 from sagan_tf.runs import directory as run_directory
 from sagan_tf.runs import source as origin
@@ -147,7 +147,7 @@ def test_the_other_stacks_keras_file_is_refused_with_advice():
 @pytest.mark.parametrize("name", make.CHANGES)
 def test_the_same_seed_trains_the_same_weights(name):
     config = make.config(**make.CHANGES[name])
-    model = recipe.build(config)
+    model = factory.build_model(config)
     make.train(model, make.STEPS)
     file = arrays(GOLDEN / OWN / "five_steps.npz")
     expected = {

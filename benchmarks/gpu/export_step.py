@@ -25,7 +25,7 @@ from absl import flags
 from sagan_tf import command_line, ops
 from sagan_tf.errors import ExportError, StackError
 from sagan_tf.keras_compat import IS_KERAS_3, named_variables, optimizer_state
-from sagan_tf.models import recipe
+from sagan_tf.models import factory
 
 FLAGS = flags.FLAGS
 
@@ -44,7 +44,7 @@ def main():
     if FLAGS.out is None or os.path.exists(FLAGS.out):
         raise ExportError(f"out={FLAGS.out!r} is not allowed; out must be a folder to be made")
     experiment = configuration.chosen()
-    model = recipe.build(experiment)
+    model = factory.build_model(experiment)
     with ops.using(experiment.ops, FLAGS.device):
         export = export_step(model, experiment, FLAGS.check, FLAGS.set)
     exported.write(FLAGS.out, export)
@@ -58,7 +58,7 @@ def export_step(model, experiment, check=True, changes=()):
     """The `exported.Export` of a model's training step; the model gets the numbers it names.
 
     Args:
-        model: what `recipe.build(experiment)` made.
+        model: what `factory.build_model(experiment)` made.
         experiment: `ExperimentConfig`.
         check: whether to run the step, which updates the model.
         changes: texts for the manifest that say how the preset was changed.

@@ -13,7 +13,7 @@ from sagan_tf.errors import ConfigError, EvaluationError, RunDirectoryError
 from sagan_tf.evaluation.exported import ExportedImages
 from sagan_tf.evaluation.generated import GeneratedImages
 from sagan_tf.evaluation.pictures import FolderImages, SourceImages
-from sagan_tf.models import recipe
+from sagan_tf.models import factory
 from sagan_tf.runs import best
 from sagan_tf.runs import directory as run_directory
 from sagan_tf.runs import scores as records
@@ -116,7 +116,7 @@ def score_run(run_dir, settings, checkpoint="latest", data_dir=None, strategy=No
     scorer = RunScorer(run, settings, data_dir=data_dir, strategy=strategy)
     yield scorer.sanity()
     with strategy.scope():
-        model = recipe.build(run.config)
+        model = factory.build_model(run.config)
     for step in _new_steps(run, scorer) if watches else steps:
         try:
             Checkpoints(model, run.checkpoints).restore(step)

@@ -9,7 +9,7 @@ from sagan_tf import config, losses, sampling
 from sagan_tf.config import DEFAULTS
 from sagan_tf.errors import ConfigError
 from sagan_tf.keras_compat import check_same_keras, tf_variable
-from sagan_tf.models import drawing, inputs
+from sagan_tf.models import generation, inputs
 from sagan_tf.models.accumulation import accumulate, singular_vectors
 from sagan_tf.models.adversarial_model import AdversarialModel
 from sagan_tf.models.ema import MovingAverage, warmed_up_decay
@@ -246,7 +246,7 @@ class SAGAN(AdversarialModel):
         Raises:
             ConfigError: an argument is missing or not allowed.
         """
-        return drawing.draw_images(
+        return generation.generate_images(
             self.ema_generator, labels, num_images, seed, truncation, batch_size
         )
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from sagan_tf.errors import RunDirectoryError, TrainingError, first_line
 from sagan_tf.keras_compat import named_variables, optimizer_state
-from sagan_tf.models import recipe
+from sagan_tf.models import factory
 from sagan_tf.runs import directory as run_directory
 
 _NETWORKS = ("generator", "discriminator", "ema_generator")
@@ -243,7 +243,7 @@ def load(run_dir, step=None):
         RunDirectoryError: there is no run or no such checkpoint.
     """
     run = run_directory.load(run_dir)
-    model = recipe.build(run.config, run.read_class_names())
+    model = factory.build_model(run.config, run.read_class_names())
     checkpoints = Checkpoints(model, run.checkpoints)
     if step is None and not checkpoints.steps():
         raise RunDirectoryError(f"run_dir={run_dir} has no checkpoint yet")

@@ -15,7 +15,7 @@ from sagan_tf.errors import ConfigError, TrainingError
 from sagan_tf.evaluation.runs import RunScorer
 from sagan_tf.evaluation.settings import EvaluationConfig
 from sagan_tf.images import image_grid, save_png
-from sagan_tf.models import recipe
+from sagan_tf.models import factory
 from sagan_tf.runs import directory as run_directory
 from sagan_tf.runs.checkpoints import Checkpoints
 from sagan_tf.training import strategy as strategies
@@ -62,7 +62,7 @@ def _train(config, run_dir, data_dir, strategy, workers, stream):
             report = inspect.check(source, config, run.path)
             run.write_class_names(source.class_names)
     with strategy.scope():
-        model = recipe.build(config, run.read_class_names())
+        model = factory.build_model(config, run.read_class_names())
     checkpoints = Checkpoints(model, run.checkpoints, config.keep_checkpoints)
     start_step = _restore(checkpoints, workers, warnings.append)
     reporter = Reporter(run, model, start_step, stream) if workers.is_chief else SilentReporter()

@@ -4,7 +4,7 @@ import dataclasses
 
 import tensorflow as tf
 
-from sagan_tf.models import recipe
+from sagan_tf.models import factory
 from sagan_tf.models.architecture import count_parameters
 
 _FLOAT_BYTES = 4
@@ -20,7 +20,7 @@ def describe(config):
     Memory is an estimate for one device: weights with optimizer state exactly, plus the most
     that an update holds of activations, counted in its traced graph.
     """
-    model = recipe.build(config)
+    model = factory.build_model(config)
     generator = count_parameters(model.generator)
     discriminator = count_parameters(model.discriminator)
     weights = _FLOAT_BYTES * (_GENERATOR_COPIES * generator + _DISCRIMINATOR_COPIES * discriminator)

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from sagan_tf import sampling
-from sagan_tf.models import recipe
+from sagan_tf.models import factory
 
 pytest.importorskip("jax", reason="no jax here: benchmarks/gpu/requirements.txt says where it is")
 from jaxlib import _jax
@@ -50,7 +50,7 @@ def same_draws():
 
 @pytest.fixture(scope="module")
 def model(tiny_config, same_draws):
-    return recipe.build(tiny_config)
+    return factory.build_model(tiny_config)
 
 
 @pytest.fixture(scope="module")

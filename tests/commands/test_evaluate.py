@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from sagan_tf import config
-from sagan_tf.models import recipe
+from sagan_tf.models import factory
 from sagan_tf.runs import directory as run_directory
 from sagan_tf.runs.checkpoints import Checkpoints
 
@@ -29,7 +29,7 @@ def run_dir(tmp_path_factory):
     """A run of the default data whose generator is still untrained."""
     settings = config.get("fashion_mnist_32").replace(base_channels=8, attention_resolution=None)
     run = run_directory.start(str(tmp_path_factory.mktemp("runs") / "run"), settings)
-    Checkpoints(recipe.build(settings), run.checkpoints).save()
+    Checkpoints(factory.build_model(settings), run.checkpoints).save()
     return run.path
 
 

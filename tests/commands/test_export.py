@@ -9,7 +9,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from sagan_tf.models import recipe
+from sagan_tf.models import factory
 from sagan_tf.runs import directory as run_directory
 from sagan_tf.runs.checkpoints import Checkpoints
 
@@ -29,7 +29,7 @@ def _run(script, *arguments):
 def run_dir(tiny_config, tmp_path_factory):
     run = run_directory.start(tmp_path_factory.mktemp("runs") / "run", tiny_config)
     run.write_class_names(["shirt", "shoe", "bag"])
-    Checkpoints(recipe.build(tiny_config), run.checkpoints).save()
+    Checkpoints(factory.build_model(tiny_config), run.checkpoints).save()
     return run.path
 
 

@@ -7,7 +7,7 @@ from sagan_tf import config
 from sagan_tf.config import presets
 from sagan_tf.experiments import suites
 from sagan_tf.experiments.results import PAPER
-from sagan_tf.models import recipe
+from sagan_tf.models import factory
 from sagan_tf.models.architecture import count_parameters
 from tests import parameter_counts
 
@@ -44,7 +44,7 @@ def test_a_preset_builds_and_takes_a_step(name):
     settings = config.get(name).replace(base_channels=1)
     if settings.num_classes is not None:
         settings = settings.replace(num_classes=3)
-    model = recipe.build(settings)
+    model = factory.build_model(settings)
     assert count_parameters(model.generator) == parameter_counts.generator(settings)
     assert count_parameters(model.discriminator) == parameter_counts.discriminator(settings)
     size = (2 * settings.d_steps, settings.resolution, settings.resolution, settings.channels)

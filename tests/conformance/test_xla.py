@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from sagan_tf import config
-from sagan_tf.models import recipe
+from sagan_tf.models import factory
 
 # At their own resolution; SAGAN_TF_ALL_SIZES=1 takes all presets, which takes many minutes.
 FULL_SIZE = config.names() if os.environ.get("SAGAN_TF_ALL_SIZES") else ["imagenet_128"]
@@ -39,7 +39,7 @@ def kinds():
 def lower(preset):
     """The XLA program of a replica's step, as text."""
     preset = preset.replace(base_channels=1, global_batch_size=4, dataset="bundled")
-    model = recipe.build(preset)
+    model = factory.build_model(preset)
     size = preset.global_batch_size * preset.d_steps
     images = tf.zeros((size, preset.resolution, preset.resolution, preset.channels), tf.uint8)
     labels = tf.zeros((size,), tf.int32)

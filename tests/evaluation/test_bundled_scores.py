@@ -10,7 +10,7 @@ from sagan_tf.evaluation import fashion_classifier
 from sagan_tf.evaluation.evaluator import Evaluator
 from sagan_tf.evaluation.generated import GeneratedImages, SamplingConfig
 from sagan_tf.evaluation.pictures import SourceImages
-from sagan_tf.models import recipe
+from sagan_tf.models import factory
 
 SETTINGS = config.get("fashion_mnist_32")
 
@@ -80,7 +80,7 @@ def test_fid_falls_over_training(pixel_network):
     )
     source = sources.open_source(settings)
     evaluator = Evaluator(SourceImages(source, settings), pixel_network, num_samples=500)
-    model = recipe.build(settings)
+    model = factory.build_model(settings)
     images = GeneratedImages(model.generator, SamplingConfig(batch_norm="batch"))
     (before,) = evaluator.score(images)
     model.fit(source.images[:960], source.labels[:960], batch_size=16, verbose=0)

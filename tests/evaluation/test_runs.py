@@ -10,7 +10,7 @@ from sagan_tf.errors import ConfigError, RunDirectoryError
 from sagan_tf.evaluation import runs
 from sagan_tf.evaluation.generated import SamplingConfig
 from sagan_tf.evaluation.settings import EvaluationConfig
-from sagan_tf.models import recipe
+from sagan_tf.models import factory
 from sagan_tf.runs import best
 from sagan_tf.runs import directory as run_directory
 from sagan_tf.runs import scores as records
@@ -35,7 +35,7 @@ def run(tiny_config, tmp_path):
     small = {"attention_resolution": None, "generator_spectral_norm": False}
     config = tiny_config.replace(train_steps=2, discriminator_spectral_norm=False, **small)
     run = run_directory.start(str(tmp_path / "run"), config)
-    model = recipe.build(run.config)
+    model = factory.build_model(run.config)
     checkpoints = Checkpoints(model, run.checkpoints)
     for step in (1, 2):
         train_to(model, step)
@@ -88,7 +88,7 @@ def test_the_best_checkpoint_is_kept_and_loads(run, tiny_config):
 
 
 def test_only_a_lower_fid_of_equal_settings_replaces_the_best(run):
-    model = recipe.build(run.config)
+    model = factory.build_model(run.config)
 
     def keep(step, value, settings="a"):
         model.step.assign(step)

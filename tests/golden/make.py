@@ -22,7 +22,7 @@ import sagan_tf
 from sagan_tf import config as configs
 from sagan_tf import pretrained, sampling
 from sagan_tf.keras_compat import named_variables
-from sagan_tf.models import recipe
+from sagan_tf.models import factory
 from sagan_tf.training import loop
 
 LABELS = [0, 1, 2]
@@ -162,7 +162,7 @@ def main(out):
         path.unlink()
     pretrained.save("run", "golden", "pretrained", "latest")
 
-    model = recipe.build(config(remat=True), ["bag", "coat", "dress"])
+    model = factory.build_model(config(remat=True), ["bag", "coat", "dress"])
     stir(model)
     train(model, 2)
     model.save("whole.keras")
@@ -181,7 +181,7 @@ def main(out):
     )
     five_steps = {}
     for name, changes in CHANGES.items():
-        model = recipe.build(config(**changes))
+        model = factory.build_model(config(**changes))
         train(model, STEPS)
         five_steps.update({f"{name}/{key}": value for key, value in records(model).items()})
     np.savez_compressed("five_steps.npz", **five_steps)

@@ -8,12 +8,12 @@ from sagan_tf import config
 from sagan_tf.errors import ConfigError
 from sagan_tf.keras_compat import named_layers
 from sagan_tf.layers.conditional_batch_norm import ConditionalBatchNormalization
-from sagan_tf.models import recipe
+from sagan_tf.models import factory
 
 
 def train(config, batch, steps=3):
     """A model whose batch norm uses the moving moments, after some steps."""
-    model = recipe.build(config)
+    model = factory.build_model(config)
     for _, layer in named_layers(model.generator):
         if isinstance(layer, ConditionalBatchNormalization):
             layer.normalization.trainable = False
@@ -46,7 +46,7 @@ def everything(model):
 def test_batches_that_cannot_be_cut_are_refused(tiny_config, tiny_batch):
     with pytest.raises(ConfigError, match="accumulation_steps=3 .*divisor of global_batch_size=4"):
         tiny_config.replace(accumulation_steps=3)
-    model = recipe.build(tiny_config.replace(accumulation_steps=4))
+    model = factory.build_model(tiny_config.replace(accumulation_steps=4))
     images, labels = tiny_batch
     with pytest.raises(ConfigError, match="batch_size=2 .*d_steps=1 times accumulation_steps=4"):
         model.train_step((tf.constant(images[:2]), tf.constant(labels[:2])))

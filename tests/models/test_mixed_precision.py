@@ -5,14 +5,14 @@ import pytest
 import tensorflow as tf
 
 from sagan_tf.data import pipeline, sources
-from sagan_tf.models import recipe
+from sagan_tf.models import factory
 
 STEPS = 30
 
 
 def train(config):
     """Losses of each step, (steps, 2), and how far the weights moved, one long vector."""
-    model = recipe.build(config)
+    model = factory.build_model(config)
     variables = model.generator.trainable_variables + model.discriminator.trainable_variables
     start = [np.array(variable) for variable in variables]
     step, losses = tf.function(model.train_step), []

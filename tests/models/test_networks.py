@@ -5,7 +5,7 @@ import tensorflow as tf
 import sagan_tf
 from sagan_tf import config
 from sagan_tf.errors import ConfigError, DataError
-from sagan_tf.models import recipe
+from sagan_tf.models import factory
 from sagan_tf.models.architecture import count_parameters
 
 
@@ -116,6 +116,6 @@ def test_bad_arguments(network, arguments, message):
 
 @pytest.mark.parametrize("name", config.names())
 def test_presets_build(name):
-    model = recipe.build(config.get(name).replace(base_channels=1))
+    model = factory.build_model(config.get(name).replace(base_channels=1))
     assert model.generator.resolution == config.get(name).resolution
     assert model.get_compile_config()["loss"] == "hinge"

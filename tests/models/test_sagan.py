@@ -6,7 +6,7 @@ import tensorflow as tf
 import sagan_tf
 from sagan_tf.errors import ConfigError, DataError
 from sagan_tf.keras_compat import named_variables
-from sagan_tf.models import recipe
+from sagan_tf.models import factory
 from sagan_tf.models.ema import MovingAverage, warmed_up_decay
 from sagan_tf.models.sagan import METRICS
 
@@ -21,7 +21,7 @@ def equal(one, other):
 
 def train(config, batch, steps, compiled=True):
     """A model after some steps on the same batch."""
-    model = recipe.build(config)
+    model = factory.build_model(config)
     step = tf.function(model.train_step) if compiled else model.train_step
     for _ in range(steps):
         step(tuple(map(tf.constant, batch)))
@@ -36,8 +36,8 @@ def trained(tiny_config, tiny_batch):
 def test_same_seed_same_weights_other_seed_other_weights(trained, tiny_config, tiny_batch):
     again = train(tiny_config, tiny_batch, 5)
     assert all(equal(values(trained.variables), values(again.variables)))
-    other = recipe.build(tiny_config.replace(seed=1))
-    other.set_weights(recipe.build(tiny_config).get_weights())  # same start, other latents
+    other = factory.build_model(tiny_config.replace(seed=1))
+    other.set_weights(factory.build_model(tiny_config).get_weights())  # same start, other latents
     other.train_step(tuple(map(tf.constant, tiny_batch)))
     first = train(tiny_config, tiny_batch, 1, compiled=False)
     assert not any(
@@ -67,7 +67,9 @@ def test_each_update_leaves_the_other_network_alone(tiny_model, tiny_batch):
 def test_u_of_the_discriminator_moves_once_a_discriminator_update(
     tiny_config, tiny_batch, d_steps, monkeypatch
 ):
-    model = recipe.build(tiny_config.replace(d_steps=d_steps, global_batch_size=4 // d_steps))
+    model = factory.build_model(
+        tiny_config.replace(d_steps=d_steps, global_batch_size=4 // d_steps)
+    )
     calls = []
     call = sagan_tf.Discriminator.call
 
@@ -106,7 +108,7 @@ def test_metrics_are_what_they_say(tiny_model, tiny_config, tiny_batch):
     logs = tiny_model.train_step(tuple(map(tf.constant, tiny_batch)))
     logs = {name: float(value) for name, value in logs.items()}
     assert set(logs) == set(METRICS)
-    fresh = recipe.build(tiny_config)
+    fresh = factory.build_model(tiny_config)
     seed = sagan_tf.sampling.fold_in(sagan_tf.sampling.root_seed(0), 0)
     latents, labels = fresh._sample_inputs(4, sagan_tf.sampling.fold_in(seed, 0))
     images = tf.cast(tiny_batch[0], tf.float32) / 127.5 - 1.0
@@ -121,15 +123,15 @@ def test_metrics_are_what_they_say(tiny_model, tiny_config, tiny_batch):
 
 
 def test_class_names_travel_with_the_model(tiny_config, tmp_path):
-    model = recipe.build(tiny_config, ["shirt", "shoe"])
+    model = factory.build_model(tiny_config, ["shirt", "shoe"])
     assert model.class_names == ("shirt", "shoe")
     model.save(tmp_path / "model.keras")
     assert keras.saving.load_model(tmp_path / "model.keras").class_names == ("shirt", "shoe")
-    assert recipe.build(tiny_config).class_names is None
+    assert factory.build_model(tiny_config).class_names is None
     with pytest.raises(ConfigError, match="class_names=.* at most num_classes=3 names"):
-        recipe.build(tiny_config, "abcd")
+        factory.build_model(tiny_config, "abcd")
     with pytest.raises(ConfigError, match="class_names"):
-        recipe.build(tiny_config.replace(num_classes=None), ["shirt"])
+        factory.build_model(tiny_config.replace(num_classes=None), ["shirt"])
 
 
 def test_ema_arithmetic_and_warm_up(tiny_model):
@@ -148,7 +150,7 @@ def test_ema_arithmetic_and_warm_up(tiny_model):
 
 
 def test_training_moves_the_ema_with_its_statistics(trained, tiny_config):
-    fresh = recipe.build(tiny_config)
+    fresh = factory.build_model(tiny_config)
     for name in ("moving_mean", "moving_variance", "gamma", "kernel"):
         pairs = [
             (np.array(new), np.array(old), np.array(raw))
@@ -191,7 +193,7 @@ def test_generate_refuses(trained, arguments, message):
 
 
 def test_fit_on_arrays_then_save_and_load(tiny_config, tiny_batch, tmp_path):
-    model = recipe.build(tiny_config)
+    model = factory.build_model(tiny_config)
     images, labels = (np.repeat(array, 4, axis=0) for array in tiny_batch)
     history = model.fit(images, labels, batch_size=4, epochs=2, verbose=0).history
     assert len(history["discriminator_loss"]) == 2 and model.step.numpy() == 8
@@ -208,7 +210,7 @@ def test_fit_on_arrays_then_save_and_load(tiny_config, tiny_batch, tmp_path):
 
 
 def test_loading_compiles_as_before(tiny_config, tmp_path):
-    model = recipe.build(tiny_config)
+    model = factory.build_model(tiny_config)
     model.compile(loss="wasserstein", jit_compile=True, steps_per_execution=3)
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
@@ -220,7 +222,7 @@ def test_loading_compiles_as_before(tiny_config, tmp_path):
 
 def test_fit_on_a_dataset_of_float_images_unconditional(tiny_config):
     config = tiny_config.replace(num_classes=None)
-    model = recipe.build(config)
+    model = factory.build_model(config)
     images = np.random.default_rng(0).uniform(-1, 1, (8, 16, 16, 1)).astype(np.float32)
     model.fit(tf.data.Dataset.from_tensor_slices(images).batch(4), verbose=0)
     assert model.step.numpy() == 2
@@ -266,7 +268,7 @@ def test_networks_must_fit_each_other():
 
 
 def test_batch_must_be_a_multiple_of_d_steps(tiny_config, tiny_batch):
-    model = recipe.build(tiny_config.replace(d_steps=3))
+    model = factory.build_model(tiny_config.replace(d_steps=3))
     with pytest.raises(ConfigError, match="batch_size=4.*d_steps=3"):
         model.train_step(tuple(map(tf.constant, tiny_batch)))
 
@@ -275,7 +277,7 @@ def test_two_replicas_equal_one(tiny_config, tiny_batch, two_replicas):
     """Same global batch, synchronized batch norm, latents by place in the global batch."""
     single = train(tiny_config, tiny_batch, 2)
     with two_replicas.scope():
-        model = recipe.build(tiny_config)
+        model = factory.build_model(tiny_config)
     dataset = tf.data.Dataset.from_tensors(tuple(map(tf.constant, tiny_batch))).repeat()
     iterator = iter(two_replicas.experimental_distribute_dataset(dataset))
     step = tf.function(lambda batch: two_replicas.run(model.train_step, args=(batch,)))

@@ -9,7 +9,7 @@ import tensorflow as tf
 from sagan_tf import ops
 from sagan_tf.errors import ConfigError
 from sagan_tf.keras_compat import named_variables
-from sagan_tf.models import recipe
+from sagan_tf.models import factory
 from sagan_tf.ops import forms
 
 
@@ -55,7 +55,7 @@ def test_other_names_are_refused(arguments, message):
 def test_a_training_step_of_references_equals_the_fast_one(tiny_config, tiny_batch):
     models = []
     for mode in ("auto", "reference"):
-        model = recipe.build(tiny_config)
+        model = factory.build_model(tiny_config)
         step = tf.function(model.train_step)
         with ops.using(mode):
             for _ in range(2):

@@ -10,7 +10,7 @@ import tensorflow as tf
 import sagan_tf
 from sagan_tf.errors import RunDirectoryError
 from sagan_tf.keras_compat import IS_KERAS_3
-from sagan_tf.models import recipe
+from sagan_tf.models import factory
 from sagan_tf.runs import directory as run_directory
 from sagan_tf.runs.checkpoints import Checkpoints
 
@@ -18,7 +18,7 @@ from sagan_tf.runs.checkpoints import Checkpoints
 @pytest.fixture(scope="module")
 def model(tiny_config):
     """One model for all tests of this file: they set its step, and look at its first kernel."""
-    return recipe.build(tiny_config)
+    return factory.build_model(tiny_config)
 
 
 @pytest.fixture
@@ -99,10 +99,10 @@ def test_without_tensorflows_list_the_files_count(model, saved):
 
 def test_another_architecture_is_an_error_that_names_the_difference(tiny_config, saved, model):
     before = contents(saved)
-    wider = recipe.build(tiny_config.replace(base_channels=4))
+    wider = factory.build_model(tiny_config.replace(base_channels=4))
     with pytest.raises(RunDirectoryError, match=r"does not fit .*discriminator/.* in the file, "):
         Checkpoints(wider, str(saved)).restore(warn=pytest.fail)
-    unconditional = recipe.build(tiny_config.replace(num_classes=None))
+    unconditional = factory.build_model(tiny_config.replace(num_classes=None))
     with pytest.raises(RunDirectoryError, match="discriminator/embedding/.* in the file, not here"):
         Checkpoints(unconditional, str(saved)).restore(warn=pytest.fail)
     assert contents(saved) == before
@@ -179,7 +179,7 @@ def test_two_replicas_restore_what_one_saved_and_the_other_way(
     tiny_config, model, saved, two_replicas, tmp_path
 ):
     with two_replicas.scope():
-        mirrored = recipe.build(tiny_config.replace(seed=1))
+        mirrored = factory.build_model(tiny_config.replace(seed=1))
     assert Checkpoints(mirrored, str(saved)).restore() == 3
     set_step(model, 3)
     one = Checkpoints(model, str(saved))

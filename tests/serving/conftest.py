@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from sagan_tf.keras_compat import named_variables
-from sagan_tf.models import recipe
+from sagan_tf.models import factory
 from sagan_tf.serving.saved_model import export
 
 
@@ -21,7 +21,7 @@ def stir(generator, seed=0):
 
 
 def make_model(config):
-    model = recipe.build(config)
+    model = factory.build_model(config)
     stir(model.ema_generator)
     return model
 

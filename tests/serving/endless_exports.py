@@ -10,7 +10,7 @@ import time
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 from sagan_tf import config
-from sagan_tf.models import recipe
+from sagan_tf.models import factory
 from sagan_tf.serving.saved_model import export
 
 
@@ -18,7 +18,7 @@ def main(directory):
     tiny = config.get("fashion_mnist_32").replace(
         resolution=16, base_channels=4, latent_dim=4, attention_resolution=None
     )
-    model = recipe.build(tiny)
+    model = factory.build_model(tiny)
     begin = time.monotonic()
     export(model, directory)
     print(time.monotonic() - begin, flush=True)

@@ -18,7 +18,7 @@ import sagan_tf
 from sagan_tf import config as configs
 from sagan_tf.data import pipeline, sources
 from sagan_tf.keras_compat import named_variables
-from sagan_tf.models import recipe
+from sagan_tf.models import factory
 from sagan_tf.runs import directory as run_directory
 from sagan_tf.runs.checkpoints import Checkpoints
 
@@ -58,7 +58,7 @@ def train(directory):
     """Trains from the seed; saves in every way there is."""
     run = run_directory.start(os.path.join(directory, "run"), config())
     run.write_class_names(sources.FASHION_MNIST_CLASSES)
-    model = recipe.build(config(), run.read_class_names())
+    model = factory.build_model(config(), run.read_class_names())
     steps(model, STEPS)
     Checkpoints(model, run.checkpoints).save()
     model.save(os.path.join(directory, "model.keras"))

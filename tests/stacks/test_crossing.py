@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sagan_tf.models import recipe
+from sagan_tf.models import factory
 from tests.stacks import OTHER_PYTHON, needs_other_python, program
 
 pytestmark = needs_other_python
@@ -74,7 +74,7 @@ def test_keras_files_do_not_cross_and_say_what_does(crossed):
 
 
 def test_the_same_seed_trains_the_same_weights(tmp_path):
-    found, start = [], program.weights(recipe.build(program.config()))
+    found, start = [], program.weights(factory.build_model(program.config()))
     for number, python in enumerate((sys.executable, OTHER_PYTHON)):
         directory = pathlib.Path(tmp_path, str(number))
         directory.mkdir()

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 import sagan_tf
 from sagan_tf.errors import ConfigError, RunDirectoryError, TrainingError
-from sagan_tf.models import recipe
+from sagan_tf.models import factory
 from sagan_tf.runs.checkpoints import Checkpoints
 from sagan_tf.training import loop
 
@@ -165,7 +165,7 @@ def test_a_gradient_that_is_not_finite_is_never_saved(
 
 def test_no_retrace_after_the_first_call_and_memory_stays(small_config):
     """500 steps with different counts a call: one trace, and no growth worth the name."""
-    model = recipe.build(small_config.replace(base_channels=1))
+    model = factory.build_model(small_config.replace(base_channels=1))
     traces = []
     train_step = model.train_step
     model.train_step = lambda data: traces.append(1) or train_step(data)
@@ -219,7 +219,7 @@ def test_global_batch_must_divide_by_the_replicas(small_config, tmp_path, two_re
 
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_xla_compiles_the_step_if_asked_to(tiny_config, tiny_batch, jit_compile):
-    model = recipe.build(tiny_config.replace(jit_compile=jit_compile))
+    model = factory.build_model(tiny_config.replace(jit_compile=jit_compile))
     iterator = iter(tf.data.Dataset.from_tensors(tiny_batch).repeat())
     run_steps = loop.compiled_loop(model, tf.distribute.get_strategy())
     functions = run_steps.get_concrete_function(iterator, tf.constant(1)).graph.as_graph_def()

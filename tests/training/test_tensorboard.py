@@ -33,9 +33,9 @@ def test_attention_histograms_and_hyperparameters_arrive(tmp_path, tiny_model, t
 
 
 def test_without_attention_nothing_is_written(tmp_path, tiny_config):
-    from sagan_tf.models import recipe
+    from sagan_tf.models import factory
 
-    model = recipe.build(tiny_config.replace(attention_resolution=None))
+    model = factory.build_model(tiny_config.replace(attention_resolution=None))
     writer = tf.summary.create_file_writer(str(tmp_path))
     latents, labels = tf.zeros((4, 8)), tf.zeros(4, tf.int32)
     tensorboard.write_attention(writer, 0, model.ema_generator, latents, labels)

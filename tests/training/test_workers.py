@@ -7,7 +7,7 @@ import tensorflow as tf
 from sagan_tf import sampling
 from sagan_tf.errors import DataError, TrainingError
 from sagan_tf.keras_compat import IS_KERAS_3
-from sagan_tf.models import recipe
+from sagan_tf.models import factory
 from sagan_tf.training.workers import Workers
 
 
@@ -71,7 +71,7 @@ def test_replicas_draw_different_latents_and_share_every_variable(
     tiny_config, tiny_batch, two_replicas
 ):
     with two_replicas.scope():
-        model = recipe.build(tiny_config)
+        model = factory.build_model(tiny_config)
     seed = sampling.root_seed(5)
     drawn = two_replicas.run(lambda: model._draw(2, seed)[0])
     one, two = map(np.array, two_replicas.experimental_local_results(drawn))

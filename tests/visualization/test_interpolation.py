@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from sagan_tf.keras_compat import named_variables
-from sagan_tf.models import recipe
+from sagan_tf.models import factory
 from sagan_tf.visualization import interpolation
 
 RANDOM = np.random.default_rng(0)
@@ -35,7 +35,7 @@ def test_equal_latents_stay_where_they_are():
 @pytest.fixture(scope="module")
 def generator(tiny_config):
     """Three classes whose tables differ."""
-    generator = recipe.build(tiny_config).ema_generator
+    generator = factory.build_model(tiny_config).ema_generator
     for path, variable in named_variables(generator).items():
         if "norm" in path and path.endswith(("gamma", "beta")):
             variable.assign(variable + RANDOM.normal(0.0, 0.5, variable.shape))

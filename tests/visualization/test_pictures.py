@@ -9,7 +9,7 @@ from PIL import Image
 
 import sagan_tf
 from sagan_tf.errors import ConfigError, UserError
-from sagan_tf.models import recipe
+from sagan_tf.models import factory
 from sagan_tf.visualization import pictures, subjects
 
 OPTIONS = pictures.Options(columns=3, classes=(1, 7))
@@ -43,7 +43,7 @@ def export(small_run, tmp_path_factory):
 @pytest.fixture(scope="module")
 def unconditional(tiny_config):
     config = tiny_config.replace(num_classes=None, attention_resolution=None)
-    return subjects.ModelSubject(recipe.build(config), None, "it")
+    return subjects.ModelSubject(factory.build_model(config), None, "it")
 
 
 def test_a_row_a_class_with_shared_latents(run):

@@ -19,7 +19,7 @@ from sagan_tf import files, hashing, sampling
 from sagan_tf.config import ExperimentConfig
 from sagan_tf.errors import ConfigError, UserError
 from sagan_tf.keras_compat import named_variables
-from sagan_tf.models import recipe
+from sagan_tf.models import factory
 from sagan_tf.runs import source as origin
 
 BUNDLED = os.path.join(os.path.dirname(__file__), "bundled")
@@ -68,7 +68,7 @@ def load_origin(name, directory=BUNDLED):
     if actual != card["sha256"]:
         raise UserError(f"{path} has sha256 {actual}, not {card['sha256']}: it is damaged")
     config = ExperimentConfig.from_saved(card["config"])
-    model = recipe.build(config, card["class_names"])
+    model = factory.build_model(config, card["class_names"])
     with np.load(io.BytesIO(content)) as weights:
         for generator in (model.generator, model.ema_generator):
             _assign(generator, weights)

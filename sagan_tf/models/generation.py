@@ -9,7 +9,7 @@ from sagan_tf.errors import ConfigError
 from sagan_tf.models import inputs
 
 
-def draw_images(generator, labels, num_images, seed, truncation, batch_size):
+def generate_images(generator, labels, num_images, seed, truncation, batch_size):
     """Draws uint8 images (n, h, w, c) from a generator; `SAGAN.generate` says how."""
     if generator.num_classes is None:
         if not num_images or num_images < 1:

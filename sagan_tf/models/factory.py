@@ -7,7 +7,7 @@ from sagan_tf.models.initialization import initialize
 from sagan_tf.models.sagan import SAGAN
 
 
-def build(config, class_names=None):
+def build_model(config, class_names=None):
     """The compiled `SAGAN` of an `ExperimentConfig`; call it inside the strategy's scope.
 
     Initial weights follow from `config.seed`, the same under every Keras.
@@ -16,7 +16,7 @@ def build(config, class_names=None):
         config: `ExperimentConfig`.
         class_names: see `SAGAN`.
     """
-    generator, discriminator = networks(config)
+    generator, discriminator = build_networks(config)
     for network in (generator, discriminator):
         initialize(network, config.seed)
     model = SAGAN(
@@ -38,7 +38,7 @@ def build(config, class_names=None):
     return model
 
 
-def networks(config):
+def build_networks(config):
     """The `Generator` and the `Discriminator` of an `ExperimentConfig`, with any weights."""
     shared = {
         "resolution": config.resolution,
