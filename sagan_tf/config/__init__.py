@@ -18,6 +18,7 @@ from sagan_tf.config.experiment import (
     attention_resolutions,
     check_attention_resolution,
     check_field,
+    network_fields,
     without_removed,
 )
 from sagan_tf.config.presets import DEFAULT_PRESET, get, names
@@ -41,5 +42,6 @@ __all__ = [
     "check_field",
     "get",
     "names",
+    "network_fields",
     "without_removed",
 ]

@@ -49,15 +49,6 @@ class ExperimentConfig:
     split: str = fields.setting(
         "train", "split of a TFDS data set", "a split name", lambda v: isinstance(v, str) and v
     )
-    resolution: int = fields.setting(
-        128, "height and width of the images", "a power of two from 16", fields.is_resolution
-    )
-    channels: int = fields.setting(
-        3, "image channels: 1 gray, 3 RGB", "1 or 3", lambda v: v in (1, 3)
-    )
-    num_classes: int | None = fields.count(
-        1000, "number of classes; none trains the unconditional GAN", optional=True
-    )
     # The released code's ImageNet input neither flips nor augments.
     random_flip: bool = fields.flag(False, "mirror half of the images left to right")
     # "released" is the crop of the released code, for scores comparable to it.
@@ -73,35 +64,69 @@ class ExperimentConfig:
         10_000, "records of a sequential source to shuffle at a time"
     )
 
-    # Networks.
-    base_channels: int = fields.count(64, "width of the networks at full resolution")
+    # Networks. `network` names the network that takes a field as an argument, in this order:
+    # "generator", "discriminator" or "both". So a field of the architecture is written here alone.
+    resolution: int = fields.setting(
+        128,
+        "height and width of the images",
+        "a power of two from 16",
+        fields.is_resolution,
+        network="both",
+    )
+    num_classes: int | None = fields.count(
+        1000,
+        "number of classes; none trains the unconditional GAN",
+        optional=True,
+        network="both",
+    )
+    base_channels: int = fields.count(
+        64, "width of the networks at full resolution", network="both"
+    )
+    attention_resolution: int | None = fields.count(
+        32,
+        "height of the feature maps that get attention; none leaves it out",
+        optional=True,
+        network="both",
+    )
+    latent_dim: int = fields.count(128, "length of a latent vector", network="generator")
+    channels: int = fields.setting(
+        3, "image channels: 1 gray, 3 RGB", "1 or 3", lambda v: v in (1, 3), network="both"
+    )
     generator_channel_multipliers: tuple | None = fields.multipliers(
-        None, "widths of G, from 4x4 to full resolution, in base_channels; none derives them"
+        None,
+        "widths of G, from 4x4 to full resolution, in base_channels; none derives them",
+        network="generator",
     )
     discriminator_channel_multipliers: tuple | None = fields.multipliers(
-        None, "widths of D, from the first block to the last, in base_channels; none derives them"
-    )
-    latent_dim: int = fields.count(128, "length of a latent vector")
-    attention_resolution: int | None = fields.count(
-        32, "height of the feature maps that get attention; none leaves it out", optional=True
+        None,
+        "widths of D, from the first block to the last, in base_channels; none derives them",
+        network="discriminator",
     )
     attention_block: str = fields.choice(
         "self_attention",
-        "what stands in the attention slot (the paper's table 1 compares the two)",
+        "the block in the place of attention (the paper's table 1 compares the two)",
         ATTENTION_BLOCKS,
+        network="both",
     )
     # The released code pools keys and values 2x2; the paper's formula has no pooling.
     attention_pool_size: int = fields.count(
-        2, "max-pooling of keys and values; 1 is the paper's formula"
+        2, "max-pooling of keys and values; 1 is the paper's formula", network="both"
     )
-    generator_spectral_norm: bool = fields.flag(True, "spectral normalization in G")
-    discriminator_spectral_norm: bool = fields.flag(True, "spectral normalization in D")
+    generator_spectral_norm: bool = fields.flag(
+        True, "spectral normalization in G", network="generator"
+    )
+    discriminator_spectral_norm: bool = fields.flag(
+        True, "spectral normalization in D", network="discriminator"
+    )
     # Keras's default. The released code has 0.999 for the raw G; here the EMA averages
     # the statistics once more, so short runs need the faster one.
-    batch_norm_momentum: float = fields.fraction(0.99, "momentum of batch-norm moving statistics")
+    batch_norm_momentum: float = fields.fraction(
+        0.99, "momentum of batch-norm moving statistics", network="generator"
+    )
+    # The released code's.
     batch_norm_epsilon: float = fields.rate(
-        1e-5, "added to batch-norm variances"
-    )  # the released code's
+        1e-5, "added to batch-norm variances", network="generator"
+    )
 
     # Optimization. beta_2 is the released code's; the paper's text has 0.9.
     loss: str = fields.choice("hinge", "adversarial loss", LOSSES)
@@ -164,10 +189,7 @@ class ExperimentConfig:
     def __post_init__(self):
         for field in FIELDS.values():
             value = getattr(self, field.name)
-            if isinstance(value, list):
-                value = tuple(value)
-                object.__setattr__(self, field.name, value)
-            check_field(field.name, value)
+            object.__setattr__(self, field.name, check_field(field.name, value))
         self._check_together()
 
     def _check_together(self):
@@ -222,7 +244,6 @@ class ExperimentConfig:
 
 
 FIELDS = {field.name: field for field in dataclasses.fields(ExperimentConfig)}
-DEFAULTS = ExperimentConfig
 
 
 def without_removed(values):
@@ -231,10 +252,32 @@ def without_removed(values):
 
 
 def check_field(name, value):
-    """Raises ConfigError unless the field of that name may have this value."""
-    metadata = FIELDS[name].metadata
-    if not metadata["check"](value):
-        raise ConfigError(name, value, metadata["allowed"])
+    """The value of a field as Python's own type, as JSON can hold it.
+
+    Args:
+        name: name of the field.
+        value: a candidate; lists and NumPy's numbers are fine too.
+
+    Raises:
+        ConfigError: the field may not have this value.
+    """
+    return fields.checked(name, value, FIELDS[name])
+
+
+def network_fields(network):
+    """{argument: field} of the settings that a network is built from.
+
+    A field of one network may begin with its name: `generator_spectral_norm` is the argument
+    `spectral_norm` of the generator.
+
+    Args:
+        network: "generator" or "discriminator".
+    """
+    return {
+        name.removeprefix(f"{network}_"): field
+        for name, field in FIELDS.items()
+        if field.metadata["network"] in (network, "both")
+    }
 
 
 def attention_resolutions(resolution):
@@ -252,3 +295,6 @@ def check_attention_resolution(attention_resolution, resolution):
             attention_resolution,
             f"None or a feature map's size at resolution {resolution}: {sizes}",
         )
+
+
+DEFAULTS = ExperimentConfig()

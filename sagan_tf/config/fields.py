@@ -6,6 +6,10 @@ import dataclasses
 import functools
 import math
 
+import numpy as np
+
+from sagan_tf.errors import ConfigError
+
 
 def _is_int(value):
     return isinstance(value, int) and not isinstance(value, bool)
@@ -34,13 +38,49 @@ def is_dataset(value):
     return kind in ("tfds", "folder", "tfrecord", "idx") and bool(rest)
 
 
-def setting(default, help_text, allowed, check, *, resumable=False, optional=False):
-    """A field with its help, what it may be, and whether a run may change it when it resumes."""
+def setting(default, help_text, allowed, check, *, resumable=False, optional=False, network=None):
+    """A field of the configuration.
+
+    Args:
+        default: its value if nothing is said.
+        help_text: what it means, for `--help`.
+        allowed: what it may be, in words.
+        check: function of a value that is true if the field may have it.
+        resumable: whether a run may change it when it resumes.
+        optional: whether it may be None too.
+        network: "generator", "discriminator" or "both": who takes it as an argument.
+    """
     if optional:
         allowed, required_check = f"{allowed}, or None", check
         check = lambda value: value is None or required_check(value)  # noqa: E731 - one expression
-    metadata = {"help": help_text, "allowed": allowed, "check": check, "resumable": resumable}
+    metadata = {
+        "help": help_text,
+        "allowed": allowed,
+        "check": check,
+        "resumable": resumable,
+        "network": network,
+    }
     return dataclasses.field(default=default, metadata=metadata)
+
+
+def checked(name, value, field):
+    """A value that `field` may have, as Python's own type.
+
+    Args:
+        name: what a message calls it.
+        value: a candidate; lists become tuples, NumPy's numbers Python's.
+        field: of `dataclasses.fields(ExperimentConfig)`.
+
+    Raises:
+        ConfigError: the field may not have this value.
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, (list, tuple)):
+        value = tuple(item.item() if isinstance(item, np.generic) else item for item in value)
+    if not field.metadata["check"](value):
+        raise ConfigError(name, value, field.metadata["allowed"])
+    return value
 
 
 flag = functools.partial(

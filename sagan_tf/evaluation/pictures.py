@@ -74,7 +74,7 @@ class FolderImages(RealImages):
 
     def __init__(self, path):
         self.path = path
-        self._listing = FolderSource(path, DEFAULTS())
+        self._listing = FolderSource(path, DEFAULTS)
         self.num_images = self._listing.num_examples
         self.has_labels = self._listing.has_labels
         self.image_shape = next(iter(_batches(self._examples(1), 1)))[0].shape[1:]

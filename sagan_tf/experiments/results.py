@@ -9,18 +9,9 @@ import statistics
 import typing
 
 from sagan_tf import files
+from sagan_tf.config.presets import PRESETS
 from sagan_tf.visualization import curves
 
-# The paper's scores on ImageNet at 128x128, as far as its text, or those who quote it, have them.
-PAPER = {
-    "sngan_projection_128": {"is": 36.8, "fid": 27.62},
-    "sagan_no_attention": {"fid": 22.96},
-    "sagan_feat8": {"fid": 22.98},
-    "sagan_feat32": {"fid": 18.28},
-    "sagan_feat64": {"is": 52.52, "fid": 18.65},
-    "residual_feat8": {"fid": 42.13},
-    "residual_feat32": {"fid": 27.33},
-}
 _TITLES = {"fid": "FID", "is": "Inception Score"}
 _SHOWN = ("fid", "is", "accuracy", "precision", "recall")  # the others are in the CSV file only
 _LOWER_IS_BETTER = ("fid",)
@@ -101,7 +92,7 @@ def to_markdown(rows, suite, scale, failures):
         cells = [arm, str(len({row.seed for row in here}))]
         cells += [_mean_and_spread(_last(here, name)) for name in metrics]
         cells += [_mean_and_spread(_best(here, name)) for name in _TITLES if name in metrics]
-        cells += [str(PAPER.get(arm, {}).get(name, "")) for name in _TITLES]
+        cells += [str(PRESETS[arm].paper.get(name, "")) for name in _TITLES]
         lines.append(cells)
     network, samples = rows[0].feature_network, rows[0].samples
     text = f"# {suite}, {scale} scale\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)

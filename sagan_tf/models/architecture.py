@@ -1,11 +1,14 @@
-"""What the generator and the discriminator share: checks, widths and the attention slot."""
+"""The base class of the generator and the discriminator: arguments, widths and attention."""
 
+import inspect
 import math
+import textwrap
 
 import keras
 
 from sagan_tf import config as configs
 from sagan_tf import keras_compat
+from sagan_tf.config import fields
 from sagan_tf.errors import ConfigError
 from sagan_tf.layers.residual_blocks import DiscriminatorBlock
 from sagan_tf.layers.self_attention import SelfAttention2D
@@ -52,71 +55,76 @@ class EagerlyBuilt(keras.Model):
         return cls(**configs.without_removed(keras_compat.check_same_keras(config)))
 
 
-class Network(EagerlyBuilt):
-    """What generator and discriminator have in common: their size, and an attention slot.
+def arguments_from_fields(network):
+    """Class decorator: gives a `Network` its arguments, from the fields of `ExperimentConfig`.
+
+    The fields say names, defaults, allowed values and help texts, for the signature, the checks
+    and the docstring, where the arguments take the place of the word ARGUMENTS.
 
     Args:
-        resolution, num_classes, base_channels, channels, attention_resolution, attention_block,
-        attention_pool_size, spectral_norm: as for `Generator` and `Discriminator`.
-        channel_multipliers: as for them.
-        derive_multipliers: the function from the resolution to the default multipliers.
-        **kwargs: those of `keras.Model`.
+        network: "generator" or "discriminator", as in `config.network_fields`.
+    """
+
+    def decorate(cls):
+        cls.fields = configs.network_fields(network)
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        parameters = [
+            inspect.Parameter(name, kind, default=field.default)
+            for name, field in cls.fields.items()
+        ]
+        keras_arguments = inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD)
+        cls.__signature__ = inspect.Signature([*parameters, keras_arguments])
+        lines = [_help(name, field.metadata) for name, field in cls.fields.items()]
+        cls.__doc__ = cls.__doc__ and cls.__doc__.replace("ARGUMENTS", "\n".join(lines).strip())
+        return cls
+
+    return decorate
+
+
+def _help(name, metadata):
+    text = f"{name}: {metadata['help']} ({metadata['allowed']})."
+    return textwrap.fill(text, 99, initial_indent=8 * " ", subsequent_indent=12 * " ")
+
+
+class Network(EagerlyBuilt):
+    """Base of the generator and the discriminator: their arguments, blocks and attention.
+
+    A subclass names its arguments with `arguments_from_fields`. Each becomes an attribute.
 
     Raises:
         ConfigError: an argument has a value that is not allowed.
     """
 
-    def __init__(
-        self,
-        resolution,
-        num_classes,
-        base_channels,
-        channels,
-        attention_resolution,
-        attention_block,
-        attention_pool_size,
-        spectral_norm,
-        channel_multipliers,
-        derive_multipliers,
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
-        self._arguments = {
-            "resolution": resolution,
-            "num_classes": num_classes,
-            "base_channels": base_channels,
-            "channels": channels,
-            "attention_block": attention_block,
-            "attention_pool_size": attention_pool_size,
-            "attention_resolution": attention_resolution,
-        }
-        for name, value in self._arguments.items():
-            configs.check_field(name, value)
-            setattr(self, name, value)
-        configs.check_attention_resolution(attention_resolution, resolution)
-        derived = derive_multipliers(resolution)
-        self.channel_multipliers = tuple(channel_multipliers or derived)
-        if len(self.channel_multipliers) != len(derived):
+    def __init__(self, *args, **kwargs):
+        bound = self.__signature__.bind(*args, **kwargs)
+        bound.apply_defaults()
+        super().__init__(**bound.arguments.pop("kwargs"))
+        for name, value in bound.arguments.items():
+            setattr(self, name, fields.checked(name, value, self.fields[name]))
+        configs.check_attention_resolution(self.attention_resolution, self.resolution)
+        derived = self.derive_multipliers(self.resolution)
+        if len(self.channel_multipliers or derived) != len(derived):
             wanted = f"{len(derived)} numbers, or None"
-            raise ConfigError("channel_multipliers", channel_multipliers, wanted)
-        self.spectral_norm = spectral_norm
+            raise ConfigError("channel_multipliers", self.channel_multipliers, wanted)
+        self.channel_multipliers = tuple(self.channel_multipliers or derived)
         self.blocks = []
         self.attention = None
+        self._make_layers()
+        self.built = True
 
     def _add_block(self, block, input_shape, output_shape):
-        """Builds and keeps a block, and the attention slot if this is the place for it."""
+        """Builds and keeps a block, and the attention after it if this is the place for it."""
         block.build(input_shape)
         self.blocks.append(block)
         if self.attention is None and output_shape[1] == self.attention_resolution:
-            self.attention = self._attention_slot(output_shape[-1])
+            self.attention = self._make_attention(output_shape[-1])
             self.attention.build(output_shape)
 
-    def _attention_slot(self, filters):
-        """Self-attention, or a residual block of the same size.
+    def _make_attention(self, filters):
+        """Self-attention, or a residual block with as many parameters (the paper's table 1).
 
-        The paper's table 1 compares the two at the same number of parameters; the residual
-        block's hidden width is chosen so that its 3x3 convolutions come closest to attention's
-        1.25 c^2.
+        Attention has 1.25 c^2 parameters. The residual block's hidden width is chosen so that its
+        two 3x3 convolutions, 18 c * width, come closest to that.
         """
         arguments = {
             "spectral_norm": self.spectral_norm,
@@ -133,7 +141,5 @@ class Network(EagerlyBuilt):
         return {
             "dtype": self.dtype_policy.name,  # Keras 2's models leave it out
             **super().get_config(),
-            **self._arguments,
-            "spectral_norm": self.spectral_norm,
-            "channel_multipliers": self.channel_multipliers,
+            **{name: getattr(self, name) for name in self.fields},
         }

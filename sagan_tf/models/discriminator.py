@@ -3,7 +3,6 @@
 import keras
 import tensorflow as tf
 
-from sagan_tf.config import DEFAULTS
 from sagan_tf.errors import DataError
 from sagan_tf.layers.linear import dense, embedding
 from sagan_tf.layers.residual_blocks import DiscriminatorBlock
@@ -11,6 +10,7 @@ from sagan_tf.models import architecture
 
 
 @keras.saving.register_keras_serializable(package="sagan_tf")
+@architecture.arguments_from_fields("discriminator")
 class Discriminator(architecture.Network):
     """Scores images as real or not (SAGAN section 4; the released code's ResNet).
 
@@ -19,16 +19,7 @@ class Discriminator(architecture.Network):
     layer, plus the projection on a class embedding (Miyato & Koyama, arXiv:1802.05637).
 
     Args:
-        resolution: height and width of the images, a power of two from 16.
-        num_classes: number of classes; None for no projection.
-        base_channels: width of the first block.
-        attention_resolution: size of the feature map that gets attention; None for none.
-        channels: 1 for gray, 3 for RGB.
-        channel_multipliers: widths of the blocks in `base_channels`; None derives them: at 128,
-            (1, 2, 4, 8, 16, 16).
-        attention_block: "self_attention", or "residual" for a block of the same size.
-        attention_pool_size: see `SelfAttention2D`.
-        spectral_norm: whether every linear map is spectrally normalized.
+        ARGUMENTS
         **kwargs: those of `keras.Model`; `dtype="mixed_bfloat16"` for mixed precision.
 
     Input shapes: images (b, resolution, resolution, channels) in [-1, 1]; integer labels (b,).
@@ -38,34 +29,7 @@ class Discriminator(architecture.Network):
         ConfigError: an argument has a value that is not allowed.
     """
 
-    def __init__(
-        self,
-        resolution=DEFAULTS.resolution,
-        num_classes=DEFAULTS.num_classes,
-        base_channels=DEFAULTS.base_channels,
-        attention_resolution=DEFAULTS.attention_resolution,
-        channels=DEFAULTS.channels,
-        channel_multipliers=None,
-        attention_block=DEFAULTS.attention_block,
-        attention_pool_size=DEFAULTS.attention_pool_size,
-        spectral_norm=DEFAULTS.discriminator_spectral_norm,
-        **kwargs,
-    ):
-        super().__init__(
-            resolution=resolution,
-            num_classes=num_classes,
-            base_channels=base_channels,
-            channels=channels,
-            attention_resolution=attention_resolution,
-            attention_block=attention_block,
-            attention_pool_size=attention_pool_size,
-            spectral_norm=spectral_norm,
-            channel_multipliers=channel_multipliers,
-            derive_multipliers=architecture.discriminator_multipliers,
-            **kwargs,
-        )
-        self._make_layers()
-        self.built = True
+    derive_multipliers = staticmethod(architecture.discriminator_multipliers)
 
     def _make_layers(self):
         policy = self.dtype_policy

@@ -1,5 +1,6 @@
 """From a configuration to a compiled model."""
 
+from sagan_tf.config import network_fields
 from sagan_tf.models.adam import paper_adam
 from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.models.generator import Generator
@@ -40,27 +41,9 @@ def build_model(config, class_names=None):
 
 def build_networks(config):
     """The `Generator` and the `Discriminator` of an `ExperimentConfig`, with any weights."""
-    shared = {
-        "resolution": config.resolution,
-        "num_classes": config.num_classes,
-        "base_channels": config.base_channels,
-        "attention_resolution": config.attention_resolution,
-        "channels": config.channels,
-        "attention_block": config.attention_block,
-        "attention_pool_size": config.attention_pool_size,
-        "dtype": config.precision,
-    }
-    generator = Generator(
-        latent_dim=config.latent_dim,
-        channel_multipliers=config.generator_channel_multipliers,
-        spectral_norm=config.generator_spectral_norm,
-        batch_norm_momentum=config.batch_norm_momentum,
-        batch_norm_epsilon=config.batch_norm_epsilon,
-        **shared,
-    )
-    discriminator = Discriminator(
-        channel_multipliers=config.discriminator_channel_multipliers,
-        spectral_norm=config.discriminator_spectral_norm,
-        **shared,
-    )
-    return generator, discriminator
+    networks = []
+    for kind, cls in (("generator", Generator), ("discriminator", Discriminator)):
+        fields = network_fields(kind)
+        arguments = {argument: getattr(config, field.name) for argument, field in fields.items()}
+        networks.append(cls(**arguments, dtype=config.precision))
+    return networks

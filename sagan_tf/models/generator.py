@@ -3,8 +3,6 @@
 import keras
 import tensorflow as tf
 
-from sagan_tf import config
-from sagan_tf.config import DEFAULTS
 from sagan_tf.errors import ConfigError, DataError
 from sagan_tf.layers.conditional_batch_norm import ConditionalBatchNormalization
 from sagan_tf.layers.linear import conv2d, dense
@@ -13,26 +11,16 @@ from sagan_tf.models import architecture
 
 
 @keras.saving.register_keras_serializable(package="sagan_tf")
+@architecture.arguments_from_fields("generator")
 class Generator(architecture.Network):
-    """Draws images from latents and labels (SAGAN section 4; the released code's ResNet).
+    """Generates images from latents and labels (SAGAN section 4; the released code's ResNet).
 
     A spectral dense layer to 4x4, residual blocks that double the resolution with conditional
     batch normalization, self-attention after the block that reaches `attention_resolution`,
     batch norm, relu, a 3x3 convolution, tanh.
 
     Args:
-        resolution: height and width of the images, a power of two from 16.
-        num_classes: number of classes; None for the unconditional generator.
-        base_channels: width at full resolution.
-        attention_resolution: size of the feature map that gets attention; None for none.
-        latent_dim: length of a latent vector.
-        channels: 1 for gray, 3 for RGB.
-        channel_multipliers: widths from 4x4 to `resolution` in `base_channels`; None derives
-            them: at 128, (16, 16, 8, 4, 2, 1).
-        attention_block: "self_attention", or "residual" for a block of the same size.
-        attention_pool_size: see `SelfAttention2D`.
-        spectral_norm: whether every linear map is spectrally normalized.
-        batch_norm_momentum, batch_norm_epsilon: see `ConditionalBatchNormalization`.
+        ARGUMENTS
         **kwargs: those of `keras.Model`; `dtype="mixed_bfloat16"` for mixed precision.
 
     Input shapes: latents (b, latent_dim), and integer labels (b,).
@@ -42,41 +30,7 @@ class Generator(architecture.Network):
         ConfigError: an argument has a value that is not allowed.
     """
 
-    def __init__(
-        self,
-        resolution=DEFAULTS.resolution,
-        num_classes=DEFAULTS.num_classes,
-        base_channels=DEFAULTS.base_channels,
-        attention_resolution=DEFAULTS.attention_resolution,
-        latent_dim=DEFAULTS.latent_dim,
-        channels=DEFAULTS.channels,
-        channel_multipliers=None,
-        attention_block=DEFAULTS.attention_block,
-        attention_pool_size=DEFAULTS.attention_pool_size,
-        spectral_norm=DEFAULTS.generator_spectral_norm,
-        batch_norm_momentum=DEFAULTS.batch_norm_momentum,
-        batch_norm_epsilon=DEFAULTS.batch_norm_epsilon,
-        **kwargs,
-    ):
-        super().__init__(
-            resolution=resolution,
-            num_classes=num_classes,
-            base_channels=base_channels,
-            channels=channels,
-            attention_resolution=attention_resolution,
-            attention_block=attention_block,
-            attention_pool_size=attention_pool_size,
-            spectral_norm=spectral_norm,
-            channel_multipliers=channel_multipliers,
-            derive_multipliers=architecture.generator_multipliers,
-            **kwargs,
-        )
-        config.check_field("latent_dim", latent_dim)
-        self.latent_dim = latent_dim
-        self.batch_norm_momentum = batch_norm_momentum
-        self.batch_norm_epsilon = batch_norm_epsilon
-        self._make_layers()
-        self.built = True
+    derive_multipliers = staticmethod(architecture.generator_multipliers)
 
     def _make_layers(self):
         policy = self.dtype_policy
@@ -104,7 +58,7 @@ class Generator(architecture.Network):
         self.to_image.build(shape)
 
     def call(self, latents, labels=None, training=False, return_attention_maps=False):
-        """Draws the images; `training=True` uses the batch's moments and moves statistics.
+        """Generates the images; `training=True` uses the batch's moments and moves statistics.
 
         Args:
             latents: float32 (b, latent_dim).
@@ -158,12 +112,3 @@ class Generator(architecture.Network):
 
     def _attends_after(self, hidden):
         return self.attention is not None and hidden.shape[1] == self.attention_resolution
-
-    def get_config(self):
-        """Arguments that build this generator again."""
-        return {
-            **super().get_config(),
-            "latent_dim": self.latent_dim,
-            "batch_norm_momentum": self.batch_norm_momentum,
-            "batch_norm_epsilon": self.batch_norm_epsilon,
-        }

@@ -1,9 +1,11 @@
+import inspect
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import sagan_tf
-from sagan_tf import config
+from sagan_tf import config, layers
 from sagan_tf.errors import ConfigError, DataError
 from sagan_tf.models import factory
 from sagan_tf.models.architecture import count_parameters
@@ -34,22 +36,53 @@ def test_every_resolution(resolution, channels, num_classes):
     assert discriminator(images, labels).shape == (2,)
 
 
-@pytest.mark.parametrize("attention_block", config.ATTENTION_BLOCKS)
-@pytest.mark.parametrize("attention_resolution", [None, 8, 16, 32])
-def test_attention_slot_at_any_feature_map(attention_block, attention_resolution):
-    for network, inputs in (
-        (sagan_tf.Generator, np.ones((1, 128), np.float32)),
-        (sagan_tf.Discriminator, np.zeros((1, 64, 64, 1), np.float32)),
-    ):
-        arguments = {"base_channels": 8, "channels": 1, "num_classes": None}
-        built = network(
-            64,
-            attention_resolution=attention_resolution,
-            attention_block=attention_block,
-            **arguments,
-        )
-        built(inputs)
-        assert (built.attention is None) == (attention_resolution is None)
+# Width of the feature maps of a size, at resolution 64 and 8 base channels.
+WIDTHS = {
+    sagan_tf.Generator: {8: 64, 16: 32, 32: 16},
+    sagan_tf.Discriminator: {8: 32, 16: 16, 32: 8},
+}
+
+
+@pytest.mark.parametrize("network", WIDTHS)
+@pytest.mark.parametrize("attention_resolution", [8, 16, 32])
+def test_attention_stands_behind_the_block_that_reaches_its_size(network, attention_resolution):
+    arguments = {"attention_resolution": attention_resolution, "num_classes": None}
+    attending = network(64, base_channels=8, channels=1, **arguments)
+    residual = network(64, base_channels=8, channels=1, attention_block="residual", **arguments)
+    assert isinstance(attending.attention, layers.SelfAttention2D)
+    assert isinstance(residual.attention, layers.DiscriminatorBlock)
+    width = WIDTHS[network][attention_resolution]
+    assert attending.attention.output_projection.filters == residual.attention.filters == width
+    inputs = {sagan_tf.Generator: (1, 128), sagan_tf.Discriminator: (1, 64, 64, 1)}[network]
+    before, after = (call(attending, inputs, gamma) for gamma in (0.0, 1.0))
+    assert np.any(before != after)
+
+
+def call(network, shape, gamma):
+    network.attention.gamma.assign(gamma)
+    inputs = tf.random.stateless_uniform(shape, (0, 1), -1.0, 1.0)
+    return np.array(network(inputs))
+
+
+def test_arguments_are_those_of_the_configuration():
+    """Names, defaults and checks; and the layers' own defaults agree."""
+    signature = inspect.signature(sagan_tf.Generator).parameters
+    assert signature["latent_dim"].default == config.DEFAULTS.latent_dim
+    assert signature["spectral_norm"].default == config.DEFAULTS.generator_spectral_norm
+    assert "latent_dim" not in inspect.signature(sagan_tf.Discriminator).parameters
+    assert "attention_pool_size: max-pooling" in sagan_tf.Discriminator.__doc__
+    with pytest.raises(ConfigError, match=r"batch_norm_momentum=1.0 .*\[0, 1\)"):
+        sagan_tf.Generator(batch_norm_momentum=1.0)
+    with pytest.raises((TypeError, ValueError), match="chanels"):
+        sagan_tf.Generator(chanels=1)
+    block = inspect.signature(layers.GeneratorBlock).parameters
+    for name in ("batch_norm_momentum", "batch_norm_epsilon", "spectral_norm"):
+        assert block[name].default == signature[name].default
+    attention = inspect.signature(layers.SelfAttention2D).parameters
+    assert attention["pool_size"].default == signature["attention_pool_size"].default
+    norm = inspect.signature(layers.ConditionalBatchNormalization).parameters
+    assert norm["momentum"].default == signature["batch_norm_momentum"].default
+    assert norm["epsilon"].default == signature["batch_norm_epsilon"].default
 
 
 @pytest.mark.parametrize("network", [sagan_tf.Generator, sagan_tf.Discriminator])
