@@ -17,6 +17,7 @@ class _ResamplingConv3x3:
     """
 
     def __init__(self, filters, resampling=None, **kwargs):
+        kwargs["data_format"] = "channels_last"  # whatever Keras's own configuration says
         super().__init__(filters, 3, padding="same", **kwargs)
         self.resampling = resampling
 
@@ -24,12 +25,9 @@ class _ResamplingConv3x3:
         return conv3x3(inputs, tf.convert_to_tensor(kernel), self.resampling)
 
     def compute_output_shape(self, input_shape):
-        batch, height, width, _ = input_shape
-        if self.resampling == "up":
-            height, width = 2 * height, 2 * width
-        elif self.resampling == "down":
-            height, width = height // 2, width // 2
-        return (batch, height, width, self.filters)
+        factor = {None: 1.0, "up": 2.0, "down": 0.5}[self.resampling]
+        sizes = (None if size is None else int(size * factor) for size in input_shape[1:3])
+        return (input_shape[0], *sizes, self.filters)
 
 
 class Conv3x3(_ResamplingConv3x3, keras.layers.Conv2D):

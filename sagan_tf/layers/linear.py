@@ -19,7 +19,7 @@ def conv2d(filters, kernel_size, spectral_norm, resampling=None, **kwargs):
     if kernel_size == 3:
         return (SpectralConv3x3 if spectral_norm else Conv3x3)(filters, resampling, **kwargs)
     layer = SpectralConv2D if spectral_norm else keras.layers.Conv2D
-    return layer(filters, kernel_size, padding="same", **kwargs)
+    return layer(filters, kernel_size, padding="same", data_format="channels_last", **kwargs)
 
 
 def dense(units, spectral_norm, **kwargs):

@@ -90,13 +90,15 @@ class SpectralNormalized:
 
     def _add_bias_and_activate(self, outputs):
         if self.use_bias:
-            outputs = tf.nn.bias_add(outputs, tf.cast(self.bias, outputs.dtype))
+            channels_first = getattr(self, "data_format", None) == "channels_first"
+            layout = "NC.." if channels_first else "N..C"
+            outputs = tf.nn.bias_add(outputs, tf.cast(self.bias, outputs.dtype), layout)
         return outputs if self.activation is None else self.activation(outputs)
 
 
 @keras.saving.register_keras_serializable(package="sagan_tf")
 class SpectralConv2D(SpectralNormalized, keras.layers.Conv2D):
-    """`keras.layers.Conv2D` with a spectrally normalized kernel, for NHWC images.
+    """`keras.layers.Conv2D` with a spectrally normalized kernel.
 
     The kernel (kh, kw, in, out) is normalized as the matrix (kh*kw*in, out), as in SAGAN's
     released code.

@@ -1,16 +1,24 @@
-"""`compile()` for a model with two networks: one optimizer each, one adversarial loss."""
+"""Keras's model API for two networks: two optimizers, one adversarial loss, checked inputs."""
 
 import keras
+import tensorflow as tf
 
 from sagan_tf import losses
 from sagan_tf.config import DEFAULTS
-from sagan_tf.errors import ConfigError
+from sagan_tf.errors import ConfigError, first_line
+from sagan_tf.models import batches, inputs
 from sagan_tf.models.adam import paper_adam
 from sagan_tf.models.architecture import EagerlyBuilt
+from sagan_tf.models.callbacks import FiniteTraining, TwoTimescales
+
+_GENERATOR_RATE = DEFAULTS.generator_learning_rate
+_DISCRIMINATOR_RATE = DEFAULTS.discriminator_learning_rate
 
 
 class AdversarialModel(EagerlyBuilt):
     """A Keras model with a `generator` and a `discriminator`, each with its own optimizer."""
+
+    _is_evaluating = False
 
     def compile(
         self,
@@ -23,19 +31,24 @@ class AdversarialModel(EagerlyBuilt):
         """Chooses optimizers and loss.
 
         Args:
-            generator_optimizer: a Keras optimizer; None for the paper's Adam.
+            generator_optimizer: a Keras optimizer or its name; None for the paper's Adam.
             discriminator_optimizer: another one; None for the paper's Adam, 4 times as fast.
             loss: "hinge", "non_saturating", "least_squares" or "wasserstein".
             jit_compile: whether training compiles the step with XLA (slower on CPUs).
             **kwargs: others of `keras.Model.compile`, such as `run_eagerly`.
 
         Raises:
-            ConfigError: there is no loss of that name, or one optimizer is given for both.
+            ConfigError: there is no loss of that name, one optimizer is given for both, or an
+                optimizer scales its loss.
         """
-        generator_optimizer = generator_optimizer or paper_adam(DEFAULTS.generator_learning_rate)
-        discriminator_optimizer = discriminator_optimizer or paper_adam(
-            DEFAULTS.discriminator_learning_rate
-        )
+        if "optimizer" in kwargs:
+            wanted = "left out: there are generator_optimizer and discriminator_optimizer"
+            raise ConfigError("optimizer", kwargs["optimizer"], wanted)
+        optimizers = [
+            _optimizer("generator_optimizer", generator_optimizer, _GENERATOR_RATE),
+            _optimizer("discriminator_optimizer", discriminator_optimizer, _DISCRIMINATOR_RATE),
+        ]
+        generator_optimizer, discriminator_optimizer = optimizers
         if generator_optimizer is discriminator_optimizer:
             raise ConfigError(
                 "discriminator_optimizer", "the generator's", "an optimizer of its own"
@@ -47,6 +60,113 @@ class AdversarialModel(EagerlyBuilt):
         self.discriminator_optimizer = discriminator_optimizer
         generator_optimizer.build(self.generator.trainable_variables)
         discriminator_optimizer.build(self.discriminator.trainable_variables)
+
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        epochs=1,
+        verbose="auto",
+        callbacks=None,
+        validation_split=0.0,
+        validation_data=None,
+        shuffle=True,
+        class_weight=None,
+        sample_weight=None,
+        **kwargs,
+    ):
+        """Trains on images: `keras.Model.fit`, with checks of its arguments.
+
+        A batch is cut into equal parts for the replicas, `d_steps` and `accumulation_steps`. Images
+        that do not fill equal parts are left out of an epoch, with a warning. The order of arrays
+        follows from the model's `seed`. When a callback moves `model.optimizer.learning_rate`, the
+        discriminator's rate moves by the same factor.
+
+        Args:
+            x: images, uint8 or float in [-1, 1], (n, h, w, c); or a `tf.data.Dataset` of batches:
+                (images, labels), dicts with "image" and "label", or images alone.
+            y: integer labels (n,) in [0, num_classes).
+            batch_size: images in a batch; None for Keras's 32.
+            epochs: times to go through the images.
+            verbose: as in Keras.
+            callbacks: Keras callbacks.
+            validation_split: share of the arrays, the last ones, to validate on instead.
+            validation_data: (images, labels) or a data set; both losses are measured on it.
+            shuffle: whether each epoch has an order of its own.
+            class_weight: not supported.
+            sample_weight: not supported.
+            **kwargs: others of `keras.Model.fit`.
+
+        Raises:
+            ConfigError, DataError: an argument, images or labels do not fit the model.
+            TrainingError: a loss, a gradient or a weight is not finite at the end of an epoch.
+        """
+        _refuse_weights(class_weight=class_weight, sample_weight=sample_weight)
+        inputs.check(x, y, self.discriminator)
+        if validation_data is not None:
+            inputs.check(*_pair(validation_data), self.discriminator)
+        parts = self._parts_of_a_batch()
+        if inputs.is_array(x):
+            arrays = (x,) if y is None else (x, y)
+            if validation_split:
+                arrays, validation_data = _split(arrays, validation_split)
+            order = self.seed + int(self.step)
+            x = batches.from_arrays(arrays, batch_size, shuffle, order, parts)
+            y, validation_split, shuffle = None, 0.0, False
+            kwargs.setdefault("validation_batch_size", batch_size)
+            batch_size = None
+        elif isinstance(x, tf.data.Dataset):
+            x, shuffle = batches.of_equal_parts(x, parts), False
+        return super().fit(
+            x,
+            y,
+            batch_size=batch_size,
+            epochs=epochs,
+            verbose=verbose,
+            callbacks=[*tf.nest.flatten(callbacks or []), TwoTimescales(), FiniteTraining()],
+            validation_split=validation_split,
+            validation_data=validation_data,
+            shuffle=shuffle,
+            **kwargs,
+        )
+
+    def evaluate(self, x=None, y=None, *args, **kwargs):
+        """Measures both losses on held-out images: `keras.Model.evaluate`; see `test_step`.
+
+        Raises:
+            DataError: images or labels do not fit the model.
+        """
+        _refuse_weights(sample_weight=kwargs.get("sample_weight"))
+        inputs.check(x, y, self.discriminator)
+        self._is_evaluating = True
+        try:
+            return super().evaluate(x, y, *args, **kwargs)
+        finally:
+            self._is_evaluating = False
+
+    def get_metrics_result(self):
+        """{name: value} of the metrics; in `evaluate` without those of gradients."""
+        results = {metric.name: metric.result() for metric in self.metrics}
+        if not self._is_evaluating:
+            return results
+        return {name: value for name, value in results.items() if "gradient" not in name}
+
+    def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, **kwargs):
+        """Makes one training step: `keras.Model.train_on_batch`.
+
+        Raises:
+            ConfigError, DataError: an argument, images or labels do not fit the model.
+        """
+        _refuse_weights(class_weight=class_weight, sample_weight=sample_weight)
+        inputs.check(x, y, self.discriminator)
+        if inputs.is_array(x):
+            batches.check_size(len(x), self._parts_of_a_batch())
+        return super().train_on_batch(x, y, **kwargs)
+
+    def _parts_of_a_batch(self):
+        replicas = self.distribute_strategy.num_replicas_in_sync
+        return replicas * self.d_steps * self.accumulation_steps
 
     def get_compile_config(self):
         """Arguments of `compile`, for `save`."""
@@ -64,3 +184,41 @@ class AdversarialModel(EagerlyBuilt):
         self.compile(
             **{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()}
         )
+
+
+def _optimizer(name, given, default_rate):
+    """A Keras optimizer from an optimizer, a name or a configuration; None is the paper's Adam."""
+    if given is None:
+        return paper_adam(default_rate)
+    try:
+        optimizer = keras.optimizers.get(given)
+    except (ValueError, TypeError) as error:
+        wanted = f"a Keras optimizer or the name of one ({first_line(error)})"
+        raise ConfigError(name, given, wanted) from error
+    if isinstance(optimizer, keras.mixed_precision.LossScaleOptimizer):
+        wanted = "an optimizer without loss scaling: mixed_bfloat16 needs none"
+        raise ConfigError(name, "LossScaleOptimizer", wanted)
+    return optimizer
+
+
+def _refuse_weights(**weights):
+    for name, value in weights.items():
+        if value is not None:
+            raise ConfigError(name, "...", "None: adversarial losses have no weights of samples")
+
+
+def _pair(data):
+    """Images and labels of `validation_data`, without the weights that Keras allows there."""
+    if not isinstance(data, (tuple, list)):
+        return data, None
+    images, labels, weights = (*data, None, None)[:3]
+    _refuse_weights(sample_weight=weights)
+    return images, labels
+
+
+def _split(arrays, share):
+    """Arrays for training, and the last `share` of each for validation, as Keras splits them."""
+    if not 0.0 < share < 1.0:
+        raise ConfigError("validation_split", share, "a number in (0, 1)")
+    first = int(len(arrays[0]) * (1.0 - share))
+    return tuple(a[:first] for a in arrays), tuple(a[first:] for a in arrays)

@@ -12,7 +12,11 @@ from sagan_tf.config import fields
 from sagan_tf.errors import ConfigError
 from sagan_tf.layers.residual_blocks import DiscriminatorBlock
 from sagan_tf.layers.self_attention import SelfAttention2D
+from sagan_tf.models.initialization import initialize
 
+_SEED_HELP = """\
+        seed: int that the initial weights follow from, the same under every Keras; None for other
+            weights every time."""
 LARGEST_MULTIPLIER = 16  # the released code's widest layer, in base_channels
 
 
@@ -68,13 +72,26 @@ def arguments_from_fields(network):
     def decorate(cls):
         cls.fields = configs.network_fields(network)
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-        parameters = [
-            inspect.Parameter(name, kind, default=field.default)
-            for name, field in cls.fields.items()
-        ]
-        keras_arguments = inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD)
-        cls.__signature__ = inspect.Signature([*parameters, keras_arguments])
+        signature = inspect.Signature(
+            [
+                inspect.Parameter("self", kind),
+                *(inspect.Parameter(n, kind, default=f.default) for n, f in cls.fields.items()),
+                inspect.Parameter("seed", kind, default=None),
+                inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD),
+            ]
+        )
+
+        def __init__(self, *args, **kwargs):
+            bound = signature.bind(self, *args, **kwargs)
+            bound.apply_defaults()
+            arguments = {name: bound.arguments[name] for name in cls.fields}
+            seed = bound.arguments["seed"]
+            Network.__init__(self, arguments, seed, **bound.arguments["kwargs"])
+
+        __init__.__signature__ = signature
+        cls.__init__ = __init__
         lines = [_help(name, field.metadata) for name, field in cls.fields.items()]
+        lines.append(_SEED_HELP)
         cls.__doc__ = cls.__doc__ and cls.__doc__.replace("ARGUMENTS", "\n".join(lines).strip())
         return cls
 
@@ -89,17 +106,23 @@ def _help(name, metadata):
 class Network(EagerlyBuilt):
     """Base of the generator and the discriminator: their arguments, blocks and attention.
 
-    A subclass names its arguments with `arguments_from_fields`. Each becomes an attribute.
+    `arguments_from_fields` gives a subclass its arguments. Each becomes an attribute.
+
+    Args:
+        arguments: {name: value} of all its `fields`.
+        seed: int that the initial weights follow from; None for other weights every time.
+        **kwargs: those of `keras.Model`.
 
     Raises:
         ConfigError: an argument has a value that is not allowed.
     """
 
-    def __init__(self, *args, **kwargs):
-        bound = self.__signature__.bind(*args, **kwargs)
-        bound.apply_defaults()
-        super().__init__(**bound.arguments.pop("kwargs"))
-        for name, value in bound.arguments.items():
+    def __init__(self, arguments, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        if self.dtype_policy.name not in configs.PRECISIONS:
+            wanted = f"one of {', '.join(configs.PRECISIONS)}"
+            raise ConfigError("dtype", self.dtype_policy.name, wanted)
+        for name, value in arguments.items():
             setattr(self, name, fields.checked(name, value, self.fields[name]))
         configs.check_attention_resolution(self.attention_resolution, self.resolution)
         derived = self.derive_multipliers(self.resolution)
@@ -111,6 +134,9 @@ class Network(EagerlyBuilt):
         self.attention = None
         self._make_layers()
         self.built = True
+        self.seed = None if seed is None else configs.check_field("seed", seed)
+        if seed is not None:
+            initialize(self, self.seed)
 
     def _add_block(self, block, input_shape, output_shape):
         """Builds and keeps a block, and the attention after it if this is the place for it."""
@@ -142,4 +168,5 @@ class Network(EagerlyBuilt):
             "dtype": self.dtype_policy.name,  # Keras 2's models leave it out
             **super().get_config(),
             **{name: getattr(self, name) for name in self.fields},
+            "seed": self.seed,
         }

@@ -15,6 +15,7 @@ import functools
 import math
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from sagan_tf.errors import UserError
@@ -60,12 +61,29 @@ def load_state_dict(path):
     except ImportError as error:
         raise UserError(f"reading {path} needs PyTorch: pip install torch") from error
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(_numpy_globals()):
+            state = torch.load(path, map_location="cpu", weights_only=True)
         state = state.get("state_dict", state)
-        return {name.removeprefix("module."): value.numpy() for name, value in state.items()}
+        return {
+            name.removeprefix("module."): value.detach().to(torch.float32).numpy()
+            for name, value in state.items()
+        }
     except Exception as error:  # PyTorch raises whatever the file's format made it meet
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(f"{path} is no PyTorch state dict of tensors: {reason}") from error
+
+
+def _numpy_globals():
+    """The names that NumPy's numbers and arrays have in files, such as a `best_fid` in float64."""
+    core = getattr(np, "_core", None) or np.core  # renamed in NumPy 2
+    functions = (core.multiarray.scalar, core.multiarray._reconstruct)
+    named = [
+        (function, f"numpy.{module}.multiarray.{function.__name__}")
+        for function in functions
+        for module in ("core", "_core")
+    ]
+    kinds = [type(np.dtype(code)) for code in ("f2", "f4", "f8", "i4", "i8", "u1", "?")]
+    return [np.ndarray, np.dtype, *kinds, *named]
 
 
 def convert_generator(state):

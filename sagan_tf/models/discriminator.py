@@ -6,7 +6,7 @@ import tensorflow as tf
 from sagan_tf.errors import DataError
 from sagan_tf.layers.linear import dense, embedding
 from sagan_tf.layers.residual_blocks import DiscriminatorBlock
-from sagan_tf.models import architecture
+from sagan_tf.models import architecture, inputs
 
 
 @keras.saving.register_keras_serializable(package="sagan_tf")
@@ -58,9 +58,25 @@ class Discriminator(architecture.Network):
             self.embedding.build((None,))
 
     def call(self, images, labels=None, training=False):
-        """Scores the images; `training=True` lets spectral normalization move."""
-        if self.embedding is not None and labels is None:
-            raise DataError("labels are missing; this discriminator is class-conditional")
+        """Scores the images; `training=True` lets spectral normalization move.
+
+        Args:
+            images: float (b, resolution, resolution, channels) in [-1, 1].
+            labels: int (b,), in [0, num_classes); ignored by an unconditional discriminator.
+            training: whether this is a training step.
+
+        Raises:
+            DataError: labels are missing, or images are integers such as uint8.
+        """
+        images = tf.convert_to_tensor(images)
+        if not images.dtype.is_floating:
+            raise DataError(
+                f"images have type {images.dtype.name}; the discriminator takes floats in [-1, 1]"
+            )
+        if self.embedding is not None:
+            if labels is None:
+                raise DataError("labels are missing; this discriminator is class-conditional")
+            labels = inputs.label_vector(labels)
         hidden = tf.cast(images, self.compute_dtype)
         for block in self.blocks:
             hidden = block(hidden, training=training)

@@ -4,7 +4,6 @@ from sagan_tf.config import network_fields
 from sagan_tf.models.adam import paper_adam
 from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.models.generator import Generator
-from sagan_tf.models.initialization import initialize
 from sagan_tf.models.sagan import SAGAN
 
 
@@ -17,9 +16,7 @@ def build_model(config, class_names=None):
         config: `ExperimentConfig`.
         class_names: see `SAGAN`.
     """
-    generator, discriminator = build_networks(config)
-    for network in (generator, discriminator):
-        initialize(network, config.seed)
+    generator, discriminator = build_networks(config, config.seed)
     model = SAGAN(
         generator,
         discriminator,
@@ -39,11 +36,16 @@ def build_model(config, class_names=None):
     return model
 
 
-def build_networks(config):
-    """The `Generator` and the `Discriminator` of an `ExperimentConfig`, with any weights."""
+def build_networks(config, seed=None):
+    """The `Generator` and the `Discriminator` of an `ExperimentConfig`.
+
+    Args:
+        config: `ExperimentConfig`.
+        seed: int that the initial weights follow from; None for any weights.
+    """
     networks = []
     for kind, cls in (("generator", Generator), ("discriminator", Discriminator)):
         fields = network_fields(kind)
         arguments = {argument: getattr(config, field.name) for argument, field in fields.items()}
-        networks.append(cls(**arguments, dtype=config.precision))
+        networks.append(cls(**arguments, dtype=config.precision, seed=seed))
     return networks

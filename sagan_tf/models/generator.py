@@ -7,7 +7,7 @@ from sagan_tf.errors import ConfigError, DataError
 from sagan_tf.layers.conditional_batch_norm import ConditionalBatchNormalization
 from sagan_tf.layers.linear import conv2d, dense
 from sagan_tf.layers.residual_blocks import GeneratorBlock
-from sagan_tf.models import architecture
+from sagan_tf.models import architecture, inputs
 
 
 @keras.saving.register_keras_serializable(package="sagan_tf")
@@ -107,6 +107,8 @@ class Generator(architecture.Network):
             labels = None
         elif labels is None:
             raise DataError("labels are missing; this generator is class-conditional")
+        else:
+            labels = inputs.label_vector(labels)
         hidden = self.dense(latents)  # (b, 16*c)
         return tf.reshape(hidden, (-1, 4, 4, hidden.shape[-1] // 16)), labels
 

@@ -23,6 +23,7 @@ METRICS = (
     "generator_gradient_norm",
 )
 GENERATOR_STREAM = 2**20  # keeps G's random numbers apart from those of any D update
+_HELD_OUT_STREAM = 2**41  # keeps those of `test_step` apart from those of any training step
 
 
 @keras.saving.register_keras_serializable(package="sagan_tf")
@@ -31,7 +32,8 @@ class SAGAN(AdversarialModel):
 
     One `train_step` makes `d_steps` updates of D, each on its own part of the batch and with
     fresh latents, then one of G. All randomness is a function of (seed, step, place in the global
-    batch), so equal seeds give equal runs. `model(latents, labels)` draws from the EMA generator.
+    batch), so equal seeds give equal runs. Initial weights follow from the networks' own seeds.
+    `model(latents, labels)` generates with the EMA generator.
 
     Args:
         generator: a `Generator`.
@@ -45,8 +47,8 @@ class SAGAN(AdversarialModel):
         **kwargs: those of `keras.Model`.
 
     Example:
-        >>> model = SAGAN(Generator(32, 10, 32, 16, channels=1),
-        ...               Discriminator(32, 10, 32, 16, channels=1))
+        >>> model = SAGAN(Generator(32, 10, 32, 16, channels=1, seed=0),
+        ...               Discriminator(32, 10, 32, 16, channels=1, seed=0))
         >>> model.compile()
         >>> model.fit(images, labels, batch_size=64)
         >>> model.generate(labels=[0, 1, 2], seed=7).shape
@@ -81,15 +83,14 @@ class SAGAN(AdversarialModel):
             "ema_decay": ema_decay,
         }
         for name, value in numbers.items():
-            config.check_field(name, value)
-            setattr(self, name, value)
+            setattr(self, name, config.check_field(name, value))
         if class_names is not None and len(class_names) > (generator.num_classes or 0):
             wanted = f"at most num_classes={generator.num_classes} names, or None"
             raise ConfigError("class_names", class_names, wanted)
         self.class_names = None if class_names is None else tuple(class_names)
         self.generator = generator
         self.discriminator = discriminator
-        self.ema_generator = type(generator).from_config(generator.get_config())
+        self.ema_generator = type(generator).from_config({**generator.get_config(), "seed": None})
         self._ema = MovingAverage(self.ema_generator, generator)
         self._ema.copy()
         self.ema_generator.trainable = False
@@ -185,12 +186,24 @@ class SAGAN(AdversarialModel):
 
         Raises:
             ConfigError: the images cannot be cut into equal parts and micro-batches.
+            tf.errors.InvalidArgumentError: the same, where the step meets the size only as it
+                runs; or replicas have batches of unequal sizes. Nothing has moved then.
         """
+        parts = self.d_steps * self.accumulation_steps
+        factors = f"d_steps={self.d_steps} times accumulation_steps={self.accumulation_steps}"
         size = images.shape[0]
-        if size is not None and size % (self.d_steps * self.accumulation_steps):
-            factors = f"d_steps={self.d_steps} times accumulation_steps={self.accumulation_steps}"
-            raise ConfigError("batch_size", size, f"a multiple of {factors}")
-        return (size or tf.shape(images)[0]) // self.d_steps
+        if size is not None:
+            if not size or size % parts:
+                raise ConfigError("batch_size", size, f"a multiple of {factors}, above 0")
+            return size // self.d_steps
+        size = tf.shape(images)[0]
+        context = tf.distribute.get_replica_context()
+        total = context.all_reduce(tf.distribute.ReduceOp.SUM, size)
+        is_usable = (size > 0) & (size % parts == 0)
+        is_equal = size * context.num_replicas_in_sync == total
+        message = f"the batch of each replica must be equal, and a multiple of {factors}"
+        with tf.control_dependencies([tf.debugging.Assert(is_usable & is_equal, [message, size])]):
+            return tf.identity(size) // self.d_steps
 
     def _sample_inputs(self, batch_size, seed):
         """Latents and labels of the images that G makes for one update."""
@@ -209,36 +222,50 @@ class SAGAN(AdversarialModel):
         is_first = ~is_finite & (self.first_nonfinite_step < 0)
         self.first_nonfinite_step.assign(tf.where(is_first, self.step, self.first_nonfinite_step))
 
-    def call(self, latents, labels=None, training=False):
-        """Draws float32 images in [-1, 1] from the EMA generator."""
-        return self.ema_generator(latents, labels)
+    def test_step(self, data):
+        """Measures both losses on held-out images, for `evaluate` and `validation_data`.
 
-    def fit(self, x=None, y=None, **kwargs):
-        """Trains on images; `keras.Model.fit` with checks of what it is given.
+        The generator makes an image for each held-out label, from the same latents every time.
+        Nothing moves: no weight, no `u`, no moving statistic.
+        """
+        images, labels = inputs.prepare(data, self.discriminator)
+        seed = sampling.fold_in(sampling.root_seed(self.seed), _HELD_OUT_STREAM)
+        latents, _ = self._sample_inputs(tf.shape(images)[0], seed)
+        real_logits = self.discriminator(images, labels)
+        fake_logits = self.discriminator(self.generator(latents, labels), labels)
+        per_example = {
+            "discriminator_loss": self._adversarial.discriminator(real_logits, fake_logits),
+            "generator_loss": self._adversarial.generator(fake_logits),
+            "real_logits": real_logits,
+            "fake_logits": fake_logits,
+        }
+        for name, values in per_example.items():
+            self._means[name].update_state(values)
+        return {name: self._means[name].result() for name in per_example}
+
+    def call(self, latents, labels=None, training=False):
+        """Generates float32 images in [-1, 1] with the EMA generator.
 
         Args:
-            x: images, uint8 or float in [-1, 1], (n, h, w, c); or a `tf.data.Dataset` of
-                (images, labels) batches, or of images for an unconditional model.
-            y: integer labels (n,) in [0, num_classes).
-            **kwargs: those of `keras.Model.fit`.
-
-        Raises:
-            ConfigError, DataError: images or labels do not fit the model.
+            latents: float32 (b, latent_dim); or a pair (latents, labels), as `predict` passes it.
+            labels: int (b,), in [0, num_classes).
+            training: has no effect: the EMA generator does not train.
         """
-        inputs.check(x, y, self.discriminator)
-        return super().fit(x, y, **kwargs)
+        if isinstance(latents, (tuple, list)):
+            latents, labels = latents
+        return self.ema_generator(latents, labels)
 
     def generate(
         self, labels=None, num_images=None, seed=DEFAULTS.seed, truncation=1.0, batch_size=64
     ):
-        """Draws images from the EMA generator.
+        """Generates images with the EMA generator.
 
         Args:
-            labels: one class an image, in [0, num_classes); for a conditional model.
+            labels: one class an image, in [0, num_classes), as a list or array (n,).
             num_images: how many, for an unconditional model.
             seed: int; the same seed and labels give the same images.
             truncation: deviation of the latents, in (0, 1]; lower is cleaner and less varied.
-            batch_size: images drawn at a time.
+            batch_size: images generated at a time.
 
         Returns:
             uint8 NumPy array (n, h, w, c).

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from sagan_tf.errors import UserError
 from sagan_tf.ops import forms
 
 
@@ -49,8 +50,18 @@ def normalize_reference(images, mean, variance, scale, offset, epsilon):
     return tf.cast(outputs, images.dtype)
 
 
-def _mean_over_replicas(value):
+def _replica_context():
     context = tf.distribute.get_replica_context()
+    if context is None:
+        raise UserError(
+            "training=True normalizes by the batch of all replicas: call the network inside "
+            "strategy.run"
+        )
+    return context
+
+
+def _mean_over_replicas(value):
+    context = _replica_context()
     total = context.all_reduce(tf.distribute.ReduceOp.SUM, value)
     return total / context.num_replicas_in_sync
 
@@ -97,7 +108,7 @@ def _affine(images, mean, variance, scale, offset, epsilon):
 
 def _global_means(first, second, positions):
     """Means over all positions of all images of all replicas, of sums (b, c) over positions."""
-    context = tf.distribute.get_replica_context()
+    context = _replica_context()
     sums = tf.stack([tf.reduce_sum(first, 0), tf.reduce_sum(second, 0)])
     images = tf.cast(tf.shape(first)[0] * context.num_replicas_in_sync, tf.float32)
     return tf.unstack(context.all_reduce(tf.distribute.ReduceOp.SUM, sums) / (images * positions))

@@ -51,7 +51,7 @@ def _conv(images, kernel):
 def _upsample_conv(images, kernel):
     """`conv(upsample(images))` as one transposed convolution of stride 2."""
     _, height, width, _ = images.shape
-    if 2 * height < _SMALLEST_UPSAMPLED:
+    if None in (height, width) or 2 * height < _SMALLEST_UPSAMPLED:
         return _conv(upsample(images), kernel)
     # A transposed convolution reverses its kernel.
     kernel = tf.transpose(4.0 * tf.reverse(kernel, (0, 1)), (0, 1, 3, 2))  # (3, 3, out, in)

@@ -22,8 +22,8 @@ def reference(images):
 
 @tf.custom_gradient
 def _tiled(images):
-    batch = tf.shape(images)[0]
-    _, height, width, channels = images.shape
+    batch, height, width = (images.shape[axis] or tf.shape(images)[axis] for axis in range(3))
+    channels = images.shape[3]
     repeated = tf.tile(images[:, :, None, :, None, :], (1, 1, 2, 1, 2, 1))  # (b, h, 2, w, 2, c)
     outputs = tf.reshape(repeated, (batch, 2 * height, 2 * width, channels))
     # The gradient is the sum over each 2x2 square. Pooling computes it several times faster than

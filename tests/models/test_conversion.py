@@ -172,6 +172,19 @@ def test_files(tmp_path, discriminator):
 
 
 @pytest.mark.parametrize("shape", [(20, 7), (7, 20)])
+def test_files_hold_numbers_parameters_and_bfloat16(tmp_path):
+    """As training scripts save them: NumPy's numbers beside the weights, any float type."""
+    path = str(tmp_path / "model.pth")
+    weights = {
+        "module.half": torch.tensor([0.5, 1.5], dtype=torch.bfloat16),
+        "parameter": torch.nn.Parameter(torch.ones(3)),
+    }
+    torch.save({"state_dict": weights, "best_fid": np.float64(14.0), "step": np.int64(90)}, path)
+    read = conversion.load_state_dict(path)
+    np.testing.assert_array_equal(read["half"], np.float32([0.5, 1.5]))
+    np.testing.assert_array_equal(read["parameter"], np.ones(3, np.float32))
+
+
 def test_the_vector_gives_the_norm_that_was_asked_for(shape):
     random = np.random.default_rng(0)
     matrix = random.normal(size=shape)
