@@ -1,4 +1,4 @@
-"""What differs between Keras 2.15 and Keras 3, and nothing else; each entry says why."""
+"""The differences between Keras 2.15 and Keras 3, and nothing else; each entry says why."""
 
 import keras
 
@@ -31,7 +31,7 @@ def named_variables(model):
     `tf.train.Checkpoint`; these paths are the same in both.
     """
     named, seen = {}, set()
-    # Inner layers first, so that what is left over is a layer's own.
+    # Inner layers first, so that variables found later are a layer's own.
     for path, layer in sorted(named_layers(model), key=lambda item: -item[0].count("/")):
         for variable in layer.weights:
             if id(variable) not in seen:
@@ -89,7 +89,7 @@ def check_same_keras(config):
     `.keras` files differently.
 
     Raises:
-        StackError: it was written by the other one.
+        StackError: the other generation wrote it.
     """
     config = dict(config)
     version = config.pop(KERAS_VERSION, keras.__version__)

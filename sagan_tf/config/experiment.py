@@ -141,7 +141,7 @@ class ExperimentConfig:
     global_batch_size: int = fields.count(256, "images in one D update, over all replicas")
     # More steps for less memory. Batch norm takes its moments over a micro-batch then.
     accumulation_steps: int = fields.count(
-        1, "micro-batches that each update adds up, one after the other"
+        1, "micro-batches that each update adds up, one at a time"
     )
     train_steps: int = fields.count(1_000_000, "G updates in the whole run", resumable=True)
     precision: str = fields.choice("float32", "Keras dtype policy", PRECISIONS)
@@ -175,7 +175,7 @@ class ExperimentConfig:
         resumable=True,
     )
     # Enough for a trend; published scores use 50,000 (train/evaluate.py).
-    eval_samples: int = fields.count(10_000, "images to draw for each score", resumable=True)
+    eval_samples: int = fields.count(10_000, "generated images for each score", resumable=True)
     eval_network: str | None = fields.setting(
         None,
         "feature network of these scores; none is garments for the bundled images, else inception",

@@ -34,7 +34,7 @@ def parse_value(name, text):
         text: what the user wrote; a flag of true or false has been parsed already.
 
     Raises:
-        ConfigError: the text is not such a value.
+        ConfigError: the field cannot have this value.
     """
     field = FIELDS[name]
     parse = _PARSERS[str(field.type).partition(" | ")[0]]
@@ -83,7 +83,7 @@ def parse_changes(assignments):
     """Configuration fields from texts such as "base_channels=8".
 
     Raises:
-        ConfigError: a text is no such assignment, or has a value that is not allowed.
+        ConfigError: a text is not an assignment, or has a value that is not allowed.
     """
     changes = {}
     for text in assignments:

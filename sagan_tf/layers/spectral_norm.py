@@ -32,7 +32,7 @@ class SpectralNormalized:
     """
 
     def build(self, input_shape):
-        """Creates the kernel of the Keras layer, and `u` beside it."""
+        """Creates the kernel of the Keras layer, and `u`."""
         super().build(input_shape)
         self.u = self.add_weight(
             name="u",

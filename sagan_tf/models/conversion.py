@@ -54,7 +54,7 @@ def load_state_dict(path):
         path: a state dict, or a file that holds one as "state_dict".
 
     Raises:
-        UserError: PyTorch is not installed, or the file is no such checkpoint.
+        UserError: PyTorch is not installed, or the file is not a PyTorch checkpoint.
     """
     try:
         import torch
@@ -87,7 +87,7 @@ def _numpy_globals():
 
 
 def convert_generator(state):
-    """A `Generator` that draws what StudioGAN's does.
+    """A `Generator` that generates what StudioGAN's does.
 
     Args:
         state: dict of NumPy arrays: the state dict of its `Generator`.

@@ -85,11 +85,11 @@ class Generator(architecture.Network):
 
     @property
     def has_attention_maps(self):
-        """Whether there is self-attention, rather than nothing or a residual block."""
+        """True with self-attention, False with a residual block in its place or nothing."""
         return self.attention is not None and self.attention_block == "self_attention"
 
     def attention_maps(self, latents, labels=None):
-        """Where each position looks: float32 (b, h, w, keys_h, keys_w), 1 over the keys.
+        """Attention of each position to all keys: float32 (b, h, w, keys_h, keys_w), sums of 1.
 
         Args:
             latents: float32 (b, latent_dim).

@@ -1,6 +1,6 @@
 """Initial weights as a function of a seed and of each weight's place in the network.
 
-Keras's initializers draw other numbers in Keras 2 than in Keras 3; these are the same in both.
+Keras's initializers draw other numbers in Keras 2 than in Keras 3. These are the same in both.
 """
 
 import math
@@ -15,7 +15,7 @@ _STREAM = 2**40  # keeps these numbers apart from those of any training step
 
 
 def initialize(network, seed):
-    """Draws kernels Xavier-uniform (Glorot & Bengio, 2010) and singular vectors normal.
+    """Samples kernels Xavier-uniform (Glorot & Bengio, 2010) and singular vectors normal.
 
     These are the released code's distributions, and the layers' own; biases, gates and
     batch-norm parameters keep their constants.
@@ -27,9 +27,9 @@ def initialize(network, seed):
     root = sampling.fold_in(sampling.root_seed(seed), _STREAM, _number(type(network).__name__))
     for path, variable in named_variables(network).items():
         name = path.rpartition("/")[2]
-        draw = _DISTRIBUTIONS.get(name)
-        if draw is not None:
-            variable.assign(draw(variable.shape, sampling.fold_in(root, _number(path))))
+        if name in _DISTRIBUTIONS:
+            seed = sampling.fold_in(root, _number(path))
+            variable.assign(_DISTRIBUTIONS[name](variable.shape, seed))
 
 
 def _number(name):

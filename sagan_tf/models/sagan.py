@@ -38,9 +38,9 @@ class SAGAN(AdversarialModel):
     Args:
         generator: a `Generator`.
         discriminator: a `Discriminator` for the same images and classes.
-        seed: int from 0; all latents and labels drawn in training follow from it.
+        seed: int from 0; the latents and labels of training follow from it.
         d_steps: D updates before each G update.
-        accumulation_steps: micro-batches that make up each update, one after the other: less
+        accumulation_steps: micro-batches that make up each update, one at a time: less
             memory, same loss. Batch norm takes its moments over a micro-batch.
         ema_decay: decay of the averaged generator, in [0, 1); it warms up over the first steps.
         class_names: names of the classes from 0 on, which files and exports carry on; or None.

@@ -17,7 +17,7 @@ _NAMES_SHOWN = 8
 
 
 class StateDictReader:
-    """Takes a state dict apart, and notes what is missing, what is left, and what does not fit."""
+    """Reads the arrays of a state dict; notes missing, unknown and misshapen ones."""
 
     def __init__(self, state):
         self._state = {k: v for k, v in state.items() if not k.endswith("num_batches_tracked")}
@@ -26,7 +26,7 @@ class StateDictReader:
         self._weights = {}
 
     def has(self, name):
-        """Whether there is an array of that name."""
+        """True if there is an array of that name."""
         return name in self._state
 
     def shape(self, *names):

@@ -15,7 +15,7 @@ DEVICES = ("any", "cpu", "gpu", "tpu")
 
 # The form of each operation in mode "auto", by device in the order of `DEVICES`.
 # "merged" joins the convolution with the resampling. "winograd" does too, with fewer products:
-# oneDNN has no such form, cuDNN and XLA choose their own.
+# oneDNN has no form like it; cuDNN and XLA choose their own.
 _FORMS = {
     "conv3x3": ("merged", "winograd", "merged", "merged"),
     "upsample": ("fast", "fast", "fast", "fast"),
@@ -43,7 +43,7 @@ def using(mode="auto", device=None):
         ...     model.train_step((images, labels))
 
     Raises:
-        ConfigError: there is no such mode or kind of device.
+        ConfigError: there is no mode or kind of device of that name.
     """
     if mode not in OPS:
         raise ConfigError("ops", mode, f"one of {', '.join(OPS)}")

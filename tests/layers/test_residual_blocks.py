@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -31,6 +32,14 @@ def test_discriminator_shortcut_equals_pooling_last():
         resampling.downsample(block.shortcut(images)),
         atol=1e-6,
     )
+
+
+def test_images_of_unknown_size():
+    """As `keras.Input` describes them for networks of any resolution."""
+    inputs = keras.Input((None, None, 8))
+    model = keras.Model(inputs, layers.GeneratorBlock(4)(inputs))
+    assert tuple(model.output_shape) == (None, None, None, 4)
+    assert model(_images(2, 6, 4, 8)).shape == (2, 12, 8, 4)
 
 
 def test_identity_shortcut_when_nothing_changes():
