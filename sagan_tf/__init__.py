@@ -13,8 +13,7 @@ from sagan_tf.errors import (
     TrainingError,
     UserError,
 )
-from sagan_tf.models.discriminator import Discriminator
-from sagan_tf.models.generator import Generator
+from sagan_tf.models.networks import Discriminator, Generator
 from sagan_tf.models.sagan import SAGAN
 from sagan_tf.runs.checkpoints import load
 from sagan_tf.runs.pretrained import load as load_pretrained

@@ -14,7 +14,7 @@ from sagan_tf.layers.conditional_batch_norm import (
     MOMENTUM,
     ConditionalBatchNormalization,
 )
-from sagan_tf.layers.linear import conv2d
+from sagan_tf.layers.spectral_norm import conv2d
 from sagan_tf.ops.resampling import downsample, upsample
 
 

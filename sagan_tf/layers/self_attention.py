@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from sagan_tf.errors import ConfigError
-from sagan_tf.layers.linear import conv2d
+from sagan_tf.layers.spectral_norm import conv2d
 
 
 @keras.saving.register_keras_serializable(package="sagan_tf")

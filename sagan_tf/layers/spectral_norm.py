@@ -6,12 +6,15 @@ kernel, the forward pass uses `kernel / sigma`, and the gradient flows through `
 
 `keras.layers.SpectralNormalization` computes another gradient: it overwrites the kernel with
 `kernel / sigma` in every training call. So two calls in one step see different kernels.
+
+`conv2d`, `dense` and `embedding` make a layer with or without spectral normalization.
 """
 
 import keras
 import tensorflow as tf
 
-from sagan_tf.keras_compat import NO_AUTOCAST
+from sagan_tf.keras_compat import NO_AUTOCAST, named_layers
+from sagan_tf.ops.conv3x3 import conv3x3
 from sagan_tf.ops.spectral_norm import (
     as_matrix,
     normalize_kernel,
@@ -20,6 +23,8 @@ from sagan_tf.ops.spectral_norm import (
 )
 
 _KERNEL_NAMES = ("kernel", "embeddings")
+# Xavier's uniform initialization for every kernel, as in the released code.
+_INITIALIZER = "glorot_uniform"
 
 
 class SpectralNormalized:
@@ -167,3 +172,68 @@ class SpectralEmbedding(SpectralNormalized, keras.layers.Embedding):
     def compute_output_spec(self, inputs, training=False):
         """Keras 3 asks for this with all of `call`'s arguments; its own takes one."""
         return super().compute_output_spec(inputs)
+
+
+class _ResamplingConv3x3:
+    """Mixin for a 3x3 "same" convolution that may upsample its input or pool its output.
+
+    Args:
+        filters: output channels.
+        resampling: None, "up" or "down"; see `ops.conv3x3`.
+        **kwargs: those of `keras.layers.Conv2D`.
+    """
+
+    def __init__(self, filters, resampling=None, **kwargs):
+        kwargs["data_format"] = "channels_last"  # whatever Keras's own configuration says
+        super().__init__(filters, 3, padding="same", **kwargs)
+        self.resampling = resampling
+
+    def convolution_op(self, inputs, kernel):
+        return conv3x3(inputs, tf.convert_to_tensor(kernel), self.resampling)
+
+    def compute_output_shape(self, input_shape):
+        factor = {None: 1.0, "up": 2.0, "down": 0.5}[self.resampling]
+        sizes = (None if size is None else int(size * factor) for size in input_shape[1:3])
+        return (input_shape[0], *sizes, self.filters)
+
+
+class Conv3x3(_ResamplingConv3x3, keras.layers.Conv2D):
+    """A 3x3 convolution."""
+
+
+class SpectralConv3x3(_ResamplingConv3x3, SpectralConv2D):
+    """A spectrally normalized 3x3 convolution."""
+
+
+def conv2d(filters, kernel_size, spectral_norm, resampling=None, **kwargs):
+    """A "same" convolution of stride 1, spectrally normalized or not.
+
+    A 3x3 convolution with `resampling="up"` upsamples its input first; with `"down"` it averages
+    its output over 2x2 squares.
+    """
+    kwargs["kernel_initializer"] = _INITIALIZER
+    if kernel_size == 3:
+        return (SpectralConv3x3 if spectral_norm else Conv3x3)(filters, resampling, **kwargs)
+    layer = SpectralConv2D if spectral_norm else keras.layers.Conv2D
+    return layer(filters, kernel_size, padding="same", data_format="channels_last", **kwargs)
+
+
+def dense(units, spectral_norm, **kwargs):
+    """A dense layer, spectrally normalized or not."""
+    layer = SpectralDense if spectral_norm else keras.layers.Dense
+    return layer(units, kernel_initializer=_INITIALIZER, **kwargs)
+
+
+def embedding(num_classes, output_dim, spectral_norm, **kwargs):
+    """A class embedding, spectrally normalized or not."""
+    layer = SpectralEmbedding if spectral_norm else keras.layers.Embedding
+    return layer(num_classes, output_dim, embeddings_initializer=_INITIALIZER, **kwargs)
+
+
+def singular_vectors(network):
+    """{path: variable} of every `u` of spectral normalization in a network."""
+    return {
+        f"{path}/u": layer.u
+        for path, layer in named_layers(network)
+        if isinstance(layer, SpectralNormalized)
+    }

@@ -1,4 +1,4 @@
-"""Keras's model API for two networks: two optimizers, one adversarial loss, checked inputs."""
+"""The machinery of a model with two networks: optimizers, updates, micro-batches, metrics."""
 
 import keras
 import tensorflow as tf
@@ -6,19 +6,17 @@ import tensorflow as tf
 from sagan_tf import losses
 from sagan_tf.config import DEFAULTS
 from sagan_tf.errors import ConfigError, first_line
-from sagan_tf.models import batches, inputs
-from sagan_tf.models.adam import paper_adam
-from sagan_tf.models.architecture import EagerlyBuilt
-from sagan_tf.models.callbacks import FiniteTraining, TwoTimescales
+from sagan_tf.keras_compat import tf_variable
+from sagan_tf.layers.spectral_norm import singular_vectors
+from sagan_tf.models.fitting import CheckedFit
+from sagan_tf.models.optimizers import paper_adam
 
 _GENERATOR_RATE = DEFAULTS.generator_learning_rate
 _DISCRIMINATOR_RATE = DEFAULTS.discriminator_learning_rate
 
 
-class AdversarialModel(EagerlyBuilt):
+class AdversarialModel(CheckedFit):
     """A Keras model with a `generator` and a `discriminator`, each with its own optimizer."""
-
-    _is_evaluating = False
 
     def compile(
         self,
@@ -61,112 +59,44 @@ class AdversarialModel(EagerlyBuilt):
         generator_optimizer.build(self.generator.trainable_variables)
         discriminator_optimizer.build(self.discriminator.trainable_variables)
 
-    def fit(
-        self,
-        x=None,
-        y=None,
-        batch_size=None,
-        epochs=1,
-        verbose="auto",
-        callbacks=None,
-        validation_split=0.0,
-        validation_data=None,
-        shuffle=True,
-        class_weight=None,
-        sample_weight=None,
-        **kwargs,
-    ):
-        """Trains on images: `keras.Model.fit`, with checks of its arguments.
-
-        A batch is cut into equal parts for the replicas, `d_steps` and `accumulation_steps`. Images
-        that do not fill equal parts are left out of an epoch, with a warning. The order of arrays
-        follows from the model's `seed`. When a callback moves `model.optimizer.learning_rate`, the
-        discriminator's rate moves by the same factor.
+    def _update(self, name, loss_of, batch):
+        """Makes one step of an optimizer.
 
         Args:
-            x: images, uint8 or float in [-1, 1], (n, h, w, c); or a `tf.data.Dataset` of batches:
-                (images, labels), dicts with "image" and "label", or images alone.
-            y: integer labels (n,) in [0, num_classes).
-            batch_size: images in a batch; None for Keras's 32.
-            epochs: times to go through the images.
-            verbose: as in Keras.
-            callbacks: Keras callbacks.
-            validation_split: share of the arrays, the last ones, to validate on instead.
-            validation_data: (images, labels) or a data set; both losses are measured on it.
-            shuffle: whether each epoch has an order of its own.
-            class_weight: not supported.
-            sample_weight: not supported.
-            **kwargs: others of `keras.Model.fit`.
+            name: the network to update, "generator" or "discriminator".
+            loss_of: function of the tensors in `batch` that returns one loss an example.
+            batch: tensors with the examples in front, cut into `accumulation_steps` micro-batches.
 
-        Raises:
-            ConfigError, DataError: an argument, images or labels do not fit the model.
-            TrainingError: a loss, a gradient or a weight is not finite at the end of an epoch.
+        Returns:
+            The gradients.
         """
-        _refuse_weights(class_weight=class_weight, sample_weight=sample_weight)
-        inputs.check(x, y, self.discriminator)
-        if validation_data is not None:
-            inputs.check(*_pair(validation_data), self.discriminator)
-        parts = self._parts_of_a_batch()
-        if inputs.is_array(x):
-            arrays = (x,) if y is None else (x, y)
-            if validation_split:
-                arrays, validation_data = _split(arrays, validation_split)
-            order = self.seed + int(self.step)
-            x = batches.from_arrays(arrays, batch_size, shuffle, order, parts)
-            y, validation_split, shuffle = None, 0.0, False
-            kwargs.setdefault("validation_batch_size", batch_size)
-            batch_size = None
-        elif isinstance(x, tf.data.Dataset):
-            x, shuffle = batches.of_equal_parts(x, parts), False
-        return super().fit(
-            x,
-            y,
-            batch_size=batch_size,
-            epochs=epochs,
-            verbose=verbose,
-            callbacks=[*tf.nest.flatten(callbacks or []), TwoTimescales(), FiniteTraining()],
-            validation_split=validation_split,
-            validation_data=validation_data,
-            shuffle=shuffle,
-            **kwargs,
-        )
+        variables = getattr(self, name).trainable_variables
 
-    def evaluate(self, x=None, y=None, *args, **kwargs):
-        """Measures both losses on held-out images: `keras.Model.evaluate`; see `test_step`.
+        def gradients_of(*micro_batch):
+            # The tape records one network: none of G's operations while D learns.
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch([tf_variable(variable) for variable in variables])
+                per_example = loss_of(*micro_batch)
+                loss = losses.global_mean(per_example, self.accumulation_steps)
+            return loss, tape.gradient(loss, variables)
 
-        Raises:
-            DataError: images or labels do not fit the model.
-        """
-        _refuse_weights(sample_weight=kwargs.get("sample_weight"))
-        inputs.check(x, y, self.discriminator)
-        self._is_evaluating = True
-        try:
-            return super().evaluate(x, y, *args, **kwargs)
-        finally:
-            self._is_evaluating = False
+        networks = self.generator, self.discriminator
+        vectors = [u for network in networks for u in singular_vectors(network).values()]
+        loss, gradients = accumulate(gradients_of, batch, self.accumulation_steps, vectors)
+        getattr(self, f"{name}_optimizer").apply_gradients(zip(gradients, variables))
+        self._report(name, loss, gradients)
+        return gradients
 
-    def get_metrics_result(self):
-        """{name: value} of the metrics; in `evaluate` without those of gradients."""
-        results = {metric.name: metric.result() for metric in self.metrics}
-        if not self._is_evaluating:
-            return results
-        return {name: value for name, value in results.items() if "gradient" not in name}
-
-    def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, **kwargs):
-        """Makes one training step: `keras.Model.train_on_batch`.
-
-        Raises:
-            ConfigError, DataError: an argument, images or labels do not fit the model.
-        """
-        _refuse_weights(class_weight=class_weight, sample_weight=sample_weight)
-        inputs.check(x, y, self.discriminator)
-        if inputs.is_array(x):
-            batches.check_size(len(x), self._parts_of_a_batch())
-        return super().train_on_batch(x, y, **kwargs)
-
-    def _parts_of_a_batch(self):
-        replicas = self.distribute_strategy.num_replicas_in_sync
-        return replicas * self.d_steps * self.accumulation_steps
+    def _report(self, network, loss, gradients):
+        """Records loss and gradient norm over all replicas, and the first step gone wrong."""
+        context = tf.distribute.get_replica_context()
+        loss = context.all_reduce(tf.distribute.ReduceOp.SUM, loss)
+        self._means[f"{network}_loss"].update_state(loss)
+        norm = tf.linalg.global_norm(gradients) * float(context.num_replicas_in_sync)
+        self._means[f"{network}_gradient_norm"].update_state(norm)
+        is_finite = tf.math.is_finite(loss) & tf.math.is_finite(norm)
+        is_first = ~is_finite & (self.first_nonfinite_step < 0)
+        self.first_nonfinite_step.assign(tf.where(is_first, self.step, self.first_nonfinite_step))
 
     def get_compile_config(self):
         """Arguments of `compile`, for `save`."""
@@ -186,6 +116,32 @@ class AdversarialModel(EagerlyBuilt):
         )
 
 
+def accumulate(gradients_of, batch, steps, vectors):
+    """Sums what `gradients_of` returns over the micro-batches of a batch.
+
+    Each micro-batch starts from the same `u`. So all see the same spectrally normalized kernels,
+    and `u` moves by one power iteration in all.
+
+    Args:
+        gradients_of: function of a micro-batch, as separate tensors, that returns a nest of
+            tensors, each its share of the whole batch's.
+        batch: tensors with the batch in front.
+        steps: number of micro-batches, a divisor of the batch size.
+        vectors: every `u` variable that a call of `gradients_of` moves.
+    """
+    if steps == 1:
+        return gradients_of(*batch)
+    starts, total = [tf.identity(u) for u in vectors], []
+    for part in zip(*(tf.split(tensor, steps) for tensor in batch)):
+        # Each waits for the micro-batch before it, so that memory holds the activations of one.
+        with tf.control_dependencies(tf.nest.flatten(total)):
+            for u, start in zip(vectors, starts):
+                u.assign(start)
+            share = gradients_of(*part)
+        total = tf.nest.map_structure(tf.add, total, share) if total else share
+    return total
+
+
 def _optimizer(name, given, default_rate):
     """A Keras optimizer from an optimizer, a name or a configuration; None is the paper's Adam."""
     if given is None:
@@ -199,26 +155,3 @@ def _optimizer(name, given, default_rate):
         wanted = "an optimizer without loss scaling: mixed_bfloat16 needs none"
         raise ConfigError(name, "LossScaleOptimizer", wanted)
     return optimizer
-
-
-def _refuse_weights(**weights):
-    for name, value in weights.items():
-        if value is not None:
-            raise ConfigError(name, "...", "None: adversarial losses have no weights of samples")
-
-
-def _pair(data):
-    """Images and labels of `validation_data`, without the weights that Keras allows there."""
-    if not isinstance(data, (tuple, list)):
-        return data, None
-    images, labels, weights = (*data, None, None)[:3]
-    _refuse_weights(sample_weight=weights)
-    return images, labels
-
-
-def _split(arrays, share):
-    """Arrays for training, and the last `share` of each for validation, as Keras splits them."""
-    if not 0.0 < share < 1.0:
-        raise ConfigError("validation_split", share, "a number in (0, 1)")
-    first = int(len(arrays[0]) * (1.0 - share))
-    return tuple(a[:first] for a in arrays), tuple(a[first:] for a in arrays)

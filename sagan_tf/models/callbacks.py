@@ -49,7 +49,7 @@ class FiniteTraining(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         """Notes the step."""
-        self._first_step = int(self.model.step)
+        self._first_step = int(self.model.step.numpy())
 
     def on_epoch_end(self, epoch, logs=None):
         """Checks the epoch.
@@ -58,7 +58,7 @@ class FiniteTraining(keras.callbacks.Callback):
             TrainingError: something is not finite.
             DataError: the epoch had no step.
         """
-        bad_step = int(self.model.first_nonfinite_step)
+        bad_step = int(self.model.first_nonfinite_step.numpy())
         if bad_step >= 0:
             raise TrainingError(
                 f"a loss or a gradient is not finite at step {bad_step}. A lower learning rate or "
@@ -67,7 +67,7 @@ class FiniteTraining(keras.callbacks.Callback):
         path = nonfinite_weight(self.model)
         if path is not None:
             raise TrainingError(f"the weight {path} is not finite after epoch {epoch + 1}")
-        if int(self.model.step) == self._first_step:
+        if int(self.model.step.numpy()) == self._first_step:
             raise DataError("the data has no batch that a step can use: every batch was left out")
 
 

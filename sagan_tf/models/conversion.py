@@ -20,8 +20,7 @@ import tensorflow as tf
 
 from sagan_tf.errors import UserError
 from sagan_tf.layers.residual_blocks import DiscriminatorBlock
-from sagan_tf.models.discriminator import Discriminator
-from sagan_tf.models.generator import Generator
+from sagan_tf.models.networks import Discriminator, Generator
 from sagan_tf.models.state_dicts import StateDictReader, from_channels_first
 
 _EPSILON, _MOMENTUM = 1e-4, 0.9  # of its batch norms; PyTorch's momentum is one minus this

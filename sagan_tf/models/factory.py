@@ -1,9 +1,8 @@
 """From a configuration to a compiled model."""
 
 from sagan_tf.config import network_fields
-from sagan_tf.models.adam import paper_adam
-from sagan_tf.models.discriminator import Discriminator
-from sagan_tf.models.generator import Generator
+from sagan_tf.models.networks import Discriminator, Generator
+from sagan_tf.models.optimizers import paper_adam
 from sagan_tf.models.sagan import SAGAN
 
 

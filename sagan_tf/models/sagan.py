@@ -5,14 +5,13 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from sagan_tf import config, losses, sampling
+from sagan_tf import config, sampling
 from sagan_tf.config import DEFAULTS
 from sagan_tf.errors import ConfigError
-from sagan_tf.keras_compat import check_same_keras, tf_variable
+from sagan_tf.keras_compat import check_same_keras
 from sagan_tf.models import generation, inputs
-from sagan_tf.models.accumulation import accumulate, singular_vectors
 from sagan_tf.models.adversarial_model import AdversarialModel
-from sagan_tf.models.ema import MovingAverage, warmed_up_decay
+from sagan_tf.models.optimizers import MovingAverage, warmed_up_decay
 
 METRICS = (
     "discriminator_loss",
@@ -112,9 +111,8 @@ class SAGAN(AdversarialModel):
     def train_step(self, data):
         """Updates D `d_steps` times, then G, then the EMA generator; returns the metrics."""
         images, labels = inputs.prepare(data, self.discriminator)
-        batch_size = self._batch_size_of_an_update(images)
+        batch_size, done = self._batch_size_of_an_update(images)
         seed = sampling.fold_in(sampling.root_seed(self.seed), self.step)
-        done = []
         # Each update waits for the one before. Otherwise TensorFlow would run parts of G's update
         # during D's, and hold the activations of both.
         for i in range(self.d_steps):
@@ -153,74 +151,35 @@ class SAGAN(AdversarialModel):
         logits = self.discriminator(images, labels, training=False)
         return self._adversarial.generator(logits)
 
-    def _update(self, name, loss_of, batch):
-        """Makes one step of an optimizer.
-
-        Args:
-            name: the network to update, "generator" or "discriminator".
-            loss_of: function of the tensors in `batch` that returns one loss an example.
-            batch: tensors with the examples in front, cut into `accumulation_steps` micro-batches.
-
-        Returns:
-            The gradients.
-        """
-        variables = getattr(self, name).trainable_variables
-
-        def gradients_of(*micro_batch):
-            # The tape records one network: none of G's operations while D learns.
-            with tf.GradientTape(watch_accessed_variables=False) as tape:
-                tape.watch([tf_variable(variable) for variable in variables])
-                per_example = loss_of(*micro_batch)
-                loss = losses.global_mean(per_example, self.accumulation_steps)
-            return loss, tape.gradient(loss, variables)
-
-        networks = self.generator, self.discriminator
-        vectors = [u for network in networks for u in singular_vectors(network).values()]
-        loss, gradients = accumulate(gradients_of, batch, self.accumulation_steps, vectors)
-        getattr(self, f"{name}_optimizer").apply_gradients(zip(gradients, variables))
-        self._report(name, loss, gradients)
-        return gradients
-
     def _batch_size_of_an_update(self, images):
-        """Images in one of the `d_steps` updates of D.
+        """Images in one of the `d_steps` updates of D, and the checks that they wait for.
+
+        Replicas need batches of one size, since the mean over all replicas is a mean of means.
 
         Raises:
             ConfigError: the images cannot be cut into equal parts and micro-batches.
-            tf.errors.InvalidArgumentError: the same, where the step meets the size only as it
-                runs; or replicas have batches of unequal sizes. Nothing has moved then.
         """
         parts = self.d_steps * self.accumulation_steps
-        factors = f"d_steps={self.d_steps} times accumulation_steps={self.accumulation_steps}"
-        size = images.shape[0]
-        if size is not None:
-            if not size or size % parts:
-                raise ConfigError("batch_size", size, f"a multiple of {factors}, above 0")
-            return size // self.d_steps
-        size = tf.shape(images)[0]
+        allowed = f"a multiple of d_steps={self.d_steps} times accumulation_steps"
+        allowed += f"={self.accumulation_steps}, above 0"
         context = tf.distribute.get_replica_context()
-        total = context.all_reduce(tf.distribute.ReduceOp.SUM, size)
-        is_usable = (size > 0) & (size % parts == 0)
-        is_equal = size * context.num_replicas_in_sync == total
-        message = f"the batch of each replica must be equal, and a multiple of {factors}"
-        with tf.control_dependencies([tf.debugging.Assert(is_usable & is_equal, [message, size])]):
-            return tf.identity(size) // self.d_steps
+        size, size_here = images.shape[0], tf.shape(images)[0]
+        if size is not None and (size == 0 or size % parts):
+            raise ConfigError("batch_size", size, allowed)
+        if size is not None and context.num_replicas_in_sync == 1:
+            return size // self.d_steps, []
+        total = context.all_reduce(tf.distribute.ReduceOp.SUM, size_here)
+        is_equal = size_here * context.num_replicas_in_sync == total
+        is_usable = is_equal & (size_here > 0) & (size_here % parts == 0)
+        message = f"the batch of each replica must be equal, and {allowed}"
+        check = tf.debugging.Assert(is_usable, [message, size_here])
+        return (size or size_here) // self.d_steps, [check]
 
     def _sample_inputs(self, batch_size, seed):
         """Latents and labels of the images that G makes for one update."""
         return sampling.training_inputs(
             seed, batch_size, self.generator.latent_dim, self.generator.num_classes
         )
-
-    def _report(self, network, loss, gradients):
-        """Records loss and gradient norm over all replicas, and the first step gone wrong."""
-        context = tf.distribute.get_replica_context()
-        loss = context.all_reduce(tf.distribute.ReduceOp.SUM, loss)
-        self._means[f"{network}_loss"].update_state(loss)
-        norm = tf.linalg.global_norm(gradients) * float(context.num_replicas_in_sync)
-        self._means[f"{network}_gradient_norm"].update_state(norm)
-        is_finite = tf.math.is_finite(loss) & tf.math.is_finite(norm)
-        is_first = ~is_finite & (self.first_nonfinite_step < 0)
-        self.first_nonfinite_step.assign(tf.where(is_first, self.step, self.first_nonfinite_step))
 
     def test_step(self, data):
         """Measures both losses on held-out images, for `evaluate` and `validation_data`.

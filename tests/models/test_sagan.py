@@ -7,7 +7,7 @@ import sagan_tf
 from sagan_tf.errors import ConfigError, DataError
 from sagan_tf.keras_compat import named_variables
 from sagan_tf.models import factory
-from sagan_tf.models.ema import MovingAverage, warmed_up_decay
+from sagan_tf.models.optimizers import MovingAverage, warmed_up_decay
 from sagan_tf.models.sagan import METRICS
 
 

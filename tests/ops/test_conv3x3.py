@@ -5,7 +5,6 @@ import pytest
 import tensorflow as tf
 
 from sagan_tf import ops
-from sagan_tf.layers import linear
 from sagan_tf.ops import conv3x3, resampling
 from tests.ops.gradients import check_equal, outputs_and_gradients
 
@@ -48,7 +47,7 @@ def test_fast_forms_equal_the_reference(device, direction, channels, size):
 @pytest.mark.parametrize("spectral_norm", [False, True])
 @pytest.mark.parametrize("direction", ["up", "down"])
 def test_layers_have_the_plain_layers_weights(direction, spectral_norm):
-    layer, usual = (linear.conv2d(4, 3, spectral_norm, d) for d in (direction, None))
+    layer, usual = (spectral_norm.conv2d(4, 3, spectral_norm, d) for d in (direction, None))
     images = normal(2, 16, 16, 3)
     for convolution in (layer, usual):
         convolution.build(images.shape)

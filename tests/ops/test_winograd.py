@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from sagan_tf import ops
-from sagan_tf.layers import linear
+from sagan_tf.layers import spectral_norm
 from sagan_tf.ops import winograd
 from sagan_tf.ops.conv3x3 import reference
 from tests.ops.gradients import check_equal, outputs_and_gradients
@@ -81,7 +81,7 @@ def test_large_kernels_and_bfloat16_have_the_small_tile():
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
 def test_layers_take_it_for_batches_of_any_size(direction):
-    layer = linear.conv2d(128, 3, True, direction)
+    layer = spectral_norm.conv2d(128, 3, True, direction)
     images = normal(5, 4, 4, 128)
     layer.build(images.shape)
     spec = tf.TensorSpec((None, 4, 4, 128))

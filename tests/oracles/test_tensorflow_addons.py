@@ -6,7 +6,7 @@ import tensorflow as tf
 
 import sagan_tf
 from sagan_tf.layers import SpectralConv2D
-from sagan_tf.models.ema import MovingAverage
+from sagan_tf.models.optimizers import MovingAverage
 
 tfa = pytest.importorskip(
     "tensorflow_addons", reason="TensorFlow Addons imports on TensorFlow 2.15 only: make test-tf215"

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sagan_tf.models.adam import Adam
+from sagan_tf.models.optimizers import Adam
 
 ARGUMENTS = {"learning_rate": 0.01, "beta_1": 0.3, "beta_2": 0.9, "epsilon": 1e-6}
 
