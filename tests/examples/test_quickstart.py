@@ -1,4 +1,8 @@
-"""The cells of the notebook, run in order at a tiny size."""
+"""The cells of the notebook, run in order at a tiny size.
+
+`jupyter nbconvert --to notebook --execute --inplace` makes the committed outputs again; it leaves out
+cells with the tag "skip-execution".
+"""
 
 import json
 import math
