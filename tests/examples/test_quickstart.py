@@ -1,7 +1,7 @@
 """The cells of the notebook, run in order at a tiny size.
 
-`jupyter nbconvert --to notebook --execute --inplace` makes the committed outputs again; it leaves out
-cells with the tag "skip-execution".
+`jupyter nbconvert --to notebook --execute --inplace` makes the committed outputs again. It leaves
+out cells with the tag "skip-execution".
 """
 
 import json
