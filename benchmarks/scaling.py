@@ -31,7 +31,7 @@ import step_profile
 import tensorflow as tf
 from absl import flags
 
-from sagan_tf import command_line, config
+from sagan_tf import command_line, config, ops
 from sagan_tf.config.flags import flags_of
 from sagan_tf.models import factory
 from sagan_tf.models.architecture import count_parameters
@@ -52,7 +52,11 @@ LOOP_TARGET, STALL_TARGET, WORKERS_TARGET = 1.02, 1.0, 0.9
 
 def main():
     parts = {"loop": time_loop, "checkpoint": time_checkpoint, "workers": time_workers}
-    parts.get(FLAGS.part, count)(settings())
+    experiment = settings()
+    # docs/scaling.md estimates accelerators, and only a CPU's program has Winograd's forms.
+    device = "gpu" if FLAGS.part == "count" else None
+    with ops.using(experiment.ops, device):
+        parts.get(FLAGS.part, count)(experiment)
 
 
 def settings():

@@ -1,6 +1,7 @@
-"""A Self-Attention GAN (Zhang et al., arXiv:1805.08318) in one file: 32x32 images of garments.
+"""Self-Attention GAN (Zhang et al., arXiv:1805.08318) in one file, for 32x32 images of clothes.
 
-`python examples/minimal_sagan.py` trains on the images that come with the package.
+`python examples/minimal_sagan.py` trains on the images that come with the package. The layers are
+the package's; docs/algorithm.md says where each equation is.
 """
 
 import os
@@ -20,19 +21,19 @@ G_LEARNING_RATE, D_LEARNING_RATE = 1e-4, 4e-4  # two timescales, section 4.2
 
 
 class Generator(keras.Model):
-    """G(z, y): a dense layer to 4x4, then blocks that double the size up to 32x32."""
+    """G(z, y): a dense layer to 4x4, then three blocks that each double the size."""
 
     def __init__(self, latent_dim=LATENT_DIM, num_classes=NUM_CLASSES, width=WIDTH):
         super().__init__()
-        # Spectral norm in G too (section 4.1): each kernel W is divided by its largest
-        # singular value, which one power iteration a step follows.
+        # Spectral normalization in both networks (section 4.1): each kernel is divided by an
+        # estimate of its largest singular value, from one power iteration a step.
         self.dense = layers.SpectralDense(4 * 4 * 8 * width)
         self.block1 = layers.GeneratorBlock(4 * width, num_classes)
         self.block2 = layers.GeneratorBlock(2 * width, num_classes)
-        # Equations 1 to 3: y = gamma * o + x, o a softmax-weighted sum over all places.
+        # Equations 1 to 3: y = gamma * o + x, where o is a weighted sum over all positions.
         self.attention = layers.SelfAttention2D()
         self.block3 = layers.GeneratorBlock(width, num_classes)
-        self.norm = layers.ConditionalBatchNormalization()  # of no class: plain batch norm
+        self.norm = layers.ConditionalBatchNormalization()  # no classes: plain batch norm
         self.to_image = layers.SpectralConv2D(1, 3, padding="same")
         self(tf.zeros((1, latent_dim)), tf.zeros((1,), tf.int32))  # creates the weights
 
@@ -49,7 +50,7 @@ class Generator(keras.Model):
 
 
 class Discriminator(keras.Model):
-    """D(x, y): blocks that halve the size to 4x4, and a projection on the class."""
+    """D(x, y): three blocks that each halve the size, and a projection on the class."""
 
     def __init__(self, num_classes=NUM_CLASSES, width=WIDTH):
         super().__init__()
@@ -63,34 +64,37 @@ class Discriminator(keras.Model):
         self(tf.zeros((1, 32, 32, 1)), tf.zeros((1,), tf.int32))  # creates the weights
 
     def call(self, images, labels, training=False):
-        """Logits (b,): above 0 for images that look real."""
+        """Logits (b,) of images (b, 32, 32, 1); D takes an image for real if it is above 0."""
         hidden = self.block1(images, training=training)  # 16x16
         hidden = self.attention(hidden, training=training)
         hidden = self.block2(hidden, training=training)  # 8x8
         hidden = self.block3(hidden, training=training)  # 4x4
         hidden = tf.nn.relu(self.block4(hidden, training=training))
         features = tf.reduce_sum(hidden, axis=(1, 2))
-        # The projection discriminator, arXiv:1802.05637: w . f + e(y) . f.
+        # The projection discriminator (arXiv:1802.05637): w . f + b + e(y) . f.
         projection = features * self.embedding(labels, training=training)
         return self.dense(features, training=training)[:, 0] + tf.reduce_sum(projection, axis=1)
 
 
 def optimizers():
-    """Adam of G and of D, without momentum; the settings are the released code's."""
+    """Adam for G and for D, without momentum. The settings are the released code's."""
     adam = {"beta_1": 0.0, "beta_2": 0.999, "epsilon": 1e-8}
     return [keras.optimizers.Adam(rate, **adam) for rate in (G_LEARNING_RATE, D_LEARNING_RATE)]
 
 
-def train_step(networks, adams, images, labels, d_draw, g_draw):
-    """Updates D, then G, with the hinge loss (equation 4); each draw is (latents, labels)."""
+def train_step(networks, adams, images, labels, d_inputs, g_inputs):
+    """Updates D, then G, with the hinge loss (equation 4).
+
+    `d_inputs` and `g_inputs` are the latents and labels that G gets for each update.
+    """
     generator, discriminator = networks
     g_adam, d_adam = adams
 
     # L_D = E[max(0, 1 - D(x, y))] + E[max(0, 1 + D(G(z), y))]
-    fakes = generator(*d_draw, training=True)
+    fakes = generator(*d_inputs, training=True)
     with tf.GradientTape() as tape:
-        # Real and fake in one call: both see the same normalized kernels.
-        both = tf.concat([images, fakes], axis=0), tf.concat([labels, d_draw[1]], axis=0)
+        # One call for real and fake images: both meet the same normalized kernels.
+        both = tf.concat([images, fakes], axis=0), tf.concat([labels, d_inputs[1]], axis=0)
         real_logits, fake_logits = tf.split(discriminator(*both, training=True), 2)
         d_loss = tf.reduce_mean(tf.nn.relu(1.0 - real_logits) + tf.nn.relu(1.0 + fake_logits))
     weights = discriminator.trainable_variables
@@ -98,22 +102,22 @@ def train_step(networks, adams, images, labels, d_draw, g_draw):
 
     # L_G = -E[D(G(z), y)]
     with tf.GradientTape() as tape:
-        fakes = generator(*g_draw, training=True)
-        g_loss = -tf.reduce_mean(discriminator(fakes, g_draw[1], training=False))
+        fakes = generator(*g_inputs, training=True)
+        g_loss = -tf.reduce_mean(discriminator(fakes, g_inputs[1], training=False))
     weights = generator.trainable_variables
     g_adam.apply_gradients(zip(tape.gradient(g_loss, weights), weights))
     return d_loss, g_loss
 
 
-def draw(batch_size):
-    """Latents from N(0, I), and labels from all classes alike."""
+def sample_inputs(batch_size):
+    """Latents from N(0, I), and labels that are uniform over the classes."""
     labels = tf.random.uniform((batch_size,), 0, NUM_CLASSES, tf.int32)
     return tf.random.normal((batch_size, LATENT_DIM)), labels
 
 
 def main(steps=1000, batch_size=64):
-    """Trains, and prints both losses now and then."""
-    source = sources.open_source(sagan_tf.config.get("fashion_mnist_32").replace(dataset="bundled"))
+    """Trains, and prints both losses every 50 steps."""
+    source = sources.open_source(sagan_tf.config.get("fashion_mnist_32"))
     images = tf.cast(source.images, tf.float32) / 127.5 - 1.0
     data = tf.data.Dataset.from_tensor_slices((images, source.labels))
     data = data.shuffle(len(images)).repeat().batch(batch_size, drop_remainder=True)
@@ -122,7 +126,7 @@ def main(steps=1000, batch_size=64):
         adam.build(network.trainable_variables)
     step = tf.function(lambda *batch: train_step(networks, adams, *batch))
     for number, (real, labels) in enumerate(data.take(steps), 1):
-        d_loss, g_loss = step(real, labels, draw(batch_size), draw(batch_size))
+        d_loss, g_loss = step(real, labels, sample_inputs(batch_size), sample_inputs(batch_size))
         if number == 1 or number % 50 == 0:
             print(f"step {number}: D {float(d_loss):.3f}, G {float(g_loss):.3f}", flush=True)
 

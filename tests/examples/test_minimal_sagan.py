@@ -1,6 +1,7 @@
-"""The example's step is the library's."""
+"""The training step of the example is that of the package, and its loop runs."""
 
 import pathlib
+import re
 import runpy
 
 import numpy as np
@@ -67,3 +68,14 @@ def test_three_steps_equal_those_of_the_library():
             np.testing.assert_allclose(
                 np.array(ours), np.array(theirs), rtol=1e-3, atol=atol, err_msg=path
             )
+
+
+def test_the_loop_trains_on_the_bundled_images(capsys):
+    example = runpy.run_path(str(PATH))
+    example["main"](steps=2, batch_size=2)
+    losses = re.fullmatch(r"step 1: D (\S+), G (\S+)\n", capsys.readouterr().out)
+    assert np.isfinite([float(loss) for loss in losses.groups()]).all()
+
+
+def test_the_example_has_at_most_150_lines():
+    assert len(PATH.read_text().splitlines()) <= 150
