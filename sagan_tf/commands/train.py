@@ -6,7 +6,7 @@ from absl import flags
 
 from sagan_tf import command_line
 from sagan_tf.data import inspect, sources
-from sagan_tf.training import cluster, loop, summary
+from sagan_tf.training import cluster, loop, memory_estimate
 from sagan_tf.training import strategy as strategies
 
 command_line.define_config_flags()
@@ -28,7 +28,7 @@ def run():
     config = command_line.config_from_flags()
     run_dir = FLAGS.run_dir or os.path.join("runs", config.preset)
     if FLAGS.dry_run:
-        print(summary.describe(config))
+        print(memory_estimate.describe(config))
         return
     if FLAGS.check_data:
         print(inspect.check(sources.open_source(config, FLAGS.data_dir), config, run_dir))

@@ -14,7 +14,7 @@ import sagan_tf
 from sagan_tf.errors import ConfigError, RunDirectoryError, TrainingError
 from sagan_tf.models import factory
 from sagan_tf.runs.checkpoints import Checkpoints
-from sagan_tf.training import loop
+from sagan_tf.training import actions, loop
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def test_sample_grid_has_one_row_a_class(finished):
     run_dir, model, _ = finished
     grid = tf.io.decode_png((run_dir / "samples" / "step_00000006.png").read_bytes()).numpy()
     assert grid.shape == (10 * 18 + 2, 10 * 18 + 2, 1)
-    latents, labels = loop.sample_inputs(
+    latents, labels = actions.sample_inputs(
         sagan_tf.ExperimentConfig.from_json((run_dir / "config.json").read_text())
     )
     assert list(labels.numpy()) == [label for label in range(10) for _ in range(10)]
@@ -81,14 +81,10 @@ def test_tensorboard_events_hold_what_the_docs_say(finished):
     assert {"sigma/generator/block1/conv1", "sigma/discriminator/embedding"} <= tags
 
 
-def test_interrupted_and_resumed_run_equals_the_uninterrupted_one(
-    finished, small_config, tmp_path, monkeypatch
-):
+def test_interrupted_and_resumed_run_equals_the_uninterrupted_one(finished, small_config, tmp_path):
     run_dir, stream = tmp_path / "parts", io.StringIO()
     handler = signal.getsignal(signal.SIGTERM)
-    with monkeypatch.context() as patch:
-        patch.setattr(loop, "compiled_loop", interrupting(loop.compiled_loop))
-        stopped = loop.train(small_config, run_dir, stream=stream)
+    stopped = loop.train(small_config, run_dir, stream=stream, compile_steps=interrupted_loop)
     assert stopped.step.numpy() == 2
     assert "Stopped by SIGTERM at step 2; saved" in stream.getvalue()
     assert signal.getsignal(signal.SIGTERM) == handler
@@ -103,19 +99,15 @@ def test_interrupted_and_resumed_run_equals_the_uninterrupted_one(
     assert steps == [2, 4, 6]
 
 
-def interrupting(compiled_loop):
+def interrupted_loop(model, strategy):
     """The loop of a process that gets SIGTERM while its first call runs."""
+    run_steps = loop.compiled_loop(model, strategy)
 
-    def make(model, strategy):
-        run_steps = compiled_loop(model, strategy)
+    def run(iterator, count):
+        run_steps(iterator, count)
+        os.kill(os.getpid(), signal.SIGTERM)
 
-        def run(iterator, count):
-            run_steps(iterator, count)
-            os.kill(os.getpid(), signal.SIGTERM)
-
-        return run
-
-    return make
+    return run
 
 
 def all_variables(model):
