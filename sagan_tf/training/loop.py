@@ -142,19 +142,19 @@ def _open_run(config, run_dir, data_dir, workers):
 
 
 def _check_replicas(config, strategy):
-    """Raises ConfigError for a batch without equal parts, and for XLA where it cannot be."""
+    """Raises ConfigError if replicas cannot share the batch equally, or cannot use XLA."""
     replicas, parts = strategy.num_replicas_in_sync, config.accumulation_steps
     if config.global_batch_size % (replicas * parts):
         times = f", each in {parts} micro-batches (accumulation_steps)" if parts > 1 else ""
         wanted = f"a multiple of the {replicas} replicas{times}"
         raise ConfigError("global_batch_size", config.global_batch_size, wanted)
     if config.jit_compile and replicas > 1 and not isinstance(strategy, tf.distribute.TPUStrategy):
-        wanted = f"False for {replicas} replicas that are not TPUs: XLA has no way to add up there"
+        wanted = f"False for {replicas} replicas that are not TPUs: XLA cannot add their gradients"
         raise ConfigError("jit_compile", True, wanted)
 
 
 def _restore(checkpoints, workers, warn):
-    """Restores the step that the chief chooses; returns it."""
+    """Restores the checkpoint that the chief chooses; returns its step, 0 for none."""
     with workers.fail_together():
         start_step = checkpoints.restore(warn=warn) if workers.is_chief else 0
     start_step = workers.from_chief(start_step)
@@ -165,7 +165,7 @@ def _restore(checkpoints, workers, warn):
 
 
 def _make_scorer(run, source, data_dir, strategy):
-    """What scores the run as it goes, or None; made first, so that it fails before training."""
+    """Makes the scorer before training, so that its errors come early; None if nothing scores."""
     if run.config.eval_every is None:
         return None
     settings = EvaluationConfig(
@@ -177,7 +177,7 @@ def _make_scorer(run, source, data_dir, strategy):
 
 
 def _distribute(strategy, source, config, start_step):
-    """The training batches, cut into one part a replica."""
+    """Makes the training batches, in equal parts for the replicas."""
     per_replica = config.global_batch_size * config.d_steps // strategy.num_replicas_in_sync
 
     def for_worker(context):
@@ -185,14 +185,14 @@ def _distribute(strategy, source, config, start_step):
             source, config, start_step, context.num_input_pipelines, context.input_pipeline_id
         )
         dataset = dataset.rebatch(per_replica, drop_remainder=True)
-        # Several workers would ask each other before every step whether there is another batch.
+        # Without it, workers would ask each other before every step whether a batch is left.
         return dataset.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
 
     return strategy.distribute_datasets_from_function(for_worker)
 
 
 def compiled_loop(model, strategy):
-    """A function (iterator, count) that runs `count` training steps in one call.
+    """Compiles a function (iterator, count) that runs `count` training steps in one call.
 
     `count` is a tensor, so that one trace serves every count.
     """
@@ -207,7 +207,10 @@ def compiled_loop(model, strategy):
 
 
 def replica_step(model, strategy):
-    """`model.train_step`, compiled by XLA if `model.jit_compile` asks for it; TPUs always do."""
+    """Returns `model.train_step`, compiled by XLA if `model.jit_compile` asks for it.
+
+    TPUs compile all of the loop with XLA anyway.
+    """
     if model.jit_compile and not isinstance(strategy, tf.distribute.TPUStrategy):
         return tf.function(model.train_step, jit_compile=True)
     return model.train_step

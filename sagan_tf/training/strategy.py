@@ -1,4 +1,4 @@
-"""Which `tf.distribute` strategy trains."""
+"""Choice of the `tf.distribute` strategy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NAMES = ("auto", "default", "mirrored", "multi_worker", "tpu")
 
 
 def make(name="auto", tpu="local", cluster="tf_config"):
-    """The strategy of that name; call it before any other work with TensorFlow.
+    """Makes the strategy of a name; call it before any other work with TensorFlow.
 
     Args:
         name: "auto" (multi_worker where `TF_CONFIG` names several workers, mirrored for several
@@ -21,11 +21,11 @@ def make(name="auto", tpu="local", cluster="tf_config"):
             without GPUs, several logical CPUs that the program has set up), "multi_worker" (one
             process a machine) or "tpu".
         tpu: for "tpu": "local", a name, or an address "grpc://...".
-        cluster: for "multi_worker": who knows the other workers, one of `cluster.NAMES`.
+        cluster: for "multi_worker": source of the addresses, one of `cluster.NAMES`.
 
     Raises:
         ConfigError: there is no strategy of that name.
-        UserError: the hardware or the other workers are not there.
+        UserError: the hardware or other workers are missing.
     """
     if name not in NAMES:
         raise ConfigError("strategy", name, f"one of {', '.join(NAMES)}")
@@ -41,7 +41,7 @@ def make(name="auto", tpu="local", cluster="tf_config"):
 
 
 def describe(strategy):
-    """One line about what a strategy trains on."""
+    """Describes in one line the devices that a strategy uses."""
     replicas, kind = strategy.num_replicas_in_sync, type(strategy).__name__
     if replicas == 1:
         return "one device"
@@ -57,13 +57,13 @@ def _choose():
 
 def _multi_worker(resolver):
     if not IS_KERAS_3:
-        # Its batch norm keeps statistics that only all workers together can read.
+        # In Keras 2 the chief cannot read the statistics of batch norm without the other workers.
         raise UserError("strategy=multi_worker needs Keras 3, with TensorFlow 2.16 or later")
     return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
 
 
 def _mirrored():
-    """All GPUs; or logical CPUs, which nobody has several of without having asked for them."""
+    """Uses all GPUs; without GPUs, the logical CPU devices, if the program has set up several."""
     if tf.config.list_physical_devices("GPU"):
         return tf.distribute.MirroredStrategy()
     processors = [device.name for device in tf.config.list_logical_devices("CPU")]

@@ -73,7 +73,7 @@ def test_replicas_draw_different_latents_and_share_every_variable(
     with two_replicas.scope():
         model = factory.build_model(tiny_config)
     seed = sampling.root_seed(5)
-    drawn = two_replicas.run(lambda: model._draw(2, seed)[0])
+    drawn = two_replicas.run(lambda: model._sample_inputs(2, seed)[0])
     one, two = map(np.array, two_replicas.experimental_local_results(drawn))
     together = sampling.training_inputs(seed, 4, tiny_config.latent_dim, 3)[0]
     np.testing.assert_array_equal(np.concatenate([one, two]), together)
