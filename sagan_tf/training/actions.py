@@ -9,7 +9,6 @@ import numpy as np
 import tensorflow as tf
 
 from sagan_tf import sampling
-from sagan_tf.errors import TrainingError
 from sagan_tf.images import image_grid, save_png
 
 _SAMPLE_ROWS = 10  # classes shown, evenly spaced if there are more
@@ -52,7 +51,7 @@ class Log(Action):
 
     def __call__(self, step):
         """Writes one line of metrics."""
-        self._check_finite()
+        self._check_finite(step)
         # All workers read the metrics: reading adds up the values of all replicas.
         metrics = {name: float(v) for name, v in self._model.get_metrics_result().items()}
         self._model.reset_metrics()
@@ -65,7 +64,7 @@ class Log(Action):
 
 
 class Sample(Action):
-    """Generates the same grid of images each time and saves it; the chief's work.
+    """Generates the same grid of images each time and saves it; only the chief does.
 
     Args:
         run: a `RunDirectory`.
@@ -93,7 +92,7 @@ class Sample(Action):
 
 
 class Save(Action):
-    """Saves a checkpoint, unless training is no longer finite; the chief's work.
+    """Saves a checkpoint, unless training is no longer finite; only the chief writes it.
 
     Args:
         config: `ExperimentConfig`.
@@ -110,7 +109,7 @@ class Save(Action):
 
     def __call__(self, step):
         """Begins to write one checkpoint; `Checkpoints.finish` waits for it."""
-        self._check_finite()
+        self._check_finite(step)
         self._saved_at = time.monotonic()
         if self._workers.is_chief:
             self._checkpoints.save(wait=False)
@@ -123,7 +122,7 @@ class Save(Action):
 
 
 class Score(Action):
-    """Scores the averaged generator, unless training is no longer finite; the chief's work.
+    """Scores the averaged generator, unless training is no longer finite; only the chief does.
 
     Args:
         config: `ExperimentConfig`; its `eval_every` is a number.
@@ -140,34 +139,9 @@ class Score(Action):
 
     def __call__(self, step):
         """Writes one line of scores a metric."""
-        self._check_finite()  # the scorer keeps the best checkpoint
+        self._check_finite(step)  # the scorer keeps the best checkpoint
         if self._scorer is not None:
             self._reporter.scores(step, self._scorer.score(self._model, step))
-
-
-class FiniteCheck:
-    """Stops training once a loss or a gradient has not been finite.
-
-    Args:
-        model: the `SAGAN` that trains.
-        checkpoints: its `Checkpoints`.
-        run_path: the run directory, for the message.
-    """
-
-    def __init__(self, model, checkpoints, run_path):
-        self._model, self._checkpoints, self._run_path = model, checkpoints, run_path
-
-    def __call__(self):
-        """Raises TrainingError if a step was not finite; the message names the checkpoint kept."""
-        bad_step = int(self._model.first_nonfinite_step.numpy())
-        if bad_step >= 0:
-            saved = [step for step in self._checkpoints.steps() if step <= bad_step]
-            kept = f"step {saved[-1]} is the last good checkpoint" if saved else "nothing was saved"
-            raise TrainingError(
-                f"the loss or a gradient is not finite at step {bad_step}; "
-                f"{kept} in {self._run_path}. "
-                "A lower learning rate or another seed may help."
-            )
 
 
 class StepTimer:

@@ -15,7 +15,8 @@ from sagan_tf.models import factory
 from sagan_tf.runs import directory as run_directory
 from sagan_tf.runs.checkpoints import Checkpoints
 from sagan_tf.training import strategy as strategies
-from sagan_tf.training.actions import FiniteCheck, Log, Sample, Save, Score, StepTimer
+from sagan_tf.training.actions import Log, Sample, Save, Score, StepTimer
+from sagan_tf.training.finite_check import FiniteCheck
 from sagan_tf.training.reporting import Reporter, SilentReporter
 from sagan_tf.training.signals import stop_request
 from sagan_tf.training.workers import Workers
@@ -52,6 +53,8 @@ def train(config, run_dir, data_dir=None, strategy=None, stream=None, compile_st
             model = factory.build_model(config, run.read_class_names())
         checkpoints, warnings = Checkpoints(model, run.checkpoints, config.keep_checkpoints), []
         step = _restore(checkpoints, workers, warnings.append)
+        check_finite = FiniteCheck(model, checkpoints, run.path)
+        check_finite.check_restored(step)
         reporter = Reporter(run, model, step, stream) if workers.is_chief else SilentReporter()
         with contextlib.closing(reporter):
             if step >= config.train_steps:
@@ -71,7 +74,6 @@ def train(config, run_dir, data_dir=None, strategy=None, stream=None, compile_st
                     run_steps(batches, tf.constant(count))
                 reporter.advance(count)
 
-            check_finite = FiniteCheck(model, checkpoints, run.path)
             save = Save(config, checkpoints, workers, check_finite)
             actions = [
                 Log(run, model, timer, reporter, check_finite),

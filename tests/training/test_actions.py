@@ -9,6 +9,7 @@ from sagan_tf.models import factory
 from sagan_tf.runs import directory as run_directory
 from sagan_tf.runs.checkpoints import Checkpoints
 from sagan_tf.training import actions, loop
+from sagan_tf.training.finite_check import FiniteCheck
 from sagan_tf.training.workers import Workers
 
 
@@ -56,7 +57,7 @@ def test_a_worker_that_is_not_the_chief_writes_nothing(tiny_config, tmp_path):
     model = factory.build_model(config)
     workers = types.SimpleNamespace(is_chief=False)
     checkpoints = Checkpoints(model, run.checkpoints)
-    check_finite = actions.FiniteCheck(model, checkpoints, run.path)
+    check_finite = FiniteCheck(model, checkpoints, run.path)
     save = actions.Save(config, checkpoints, workers, check_finite)
     save(3)
     checkpoints.finish()
