@@ -21,9 +21,25 @@ _POLL_SECONDS = 5
 
 
 def is_configured():
-    """Whether `TF_CONFIG` names several workers."""
-    text = os.environ.get("TF_CONFIG")
-    return bool(text) and len(_addresses(_parse(text)["cluster"])) > 1
+    """Whether `TF_CONFIG` describes a cluster of several workers.
+
+    The variable of another kind of job, without a cluster or with parameter servers, does not.
+
+    Raises:
+        ConfigError: it describes one, with a mistake.
+    """
+    text = os.environ.get("TF_CONFIG", "").strip()
+    try:
+        settings = json.loads(text or "{}")
+    except ValueError:
+        _parse(text)  # says what is wrong
+    cluster = settings.get("cluster") if isinstance(settings, dict) else None
+    if not isinstance(cluster, dict) or set(cluster) - set(_TASK_TYPES):
+        return False
+    if sum(len(part) if isinstance(part, list) else 1 for part in cluster.values()) < 2:
+        return False
+    _parse(text)
+    return True
 
 
 def resolve(name):

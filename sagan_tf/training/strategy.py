@@ -7,9 +7,11 @@ import tensorflow as tf
 from sagan_tf.errors import ConfigError, UserError
 from sagan_tf.keras_compat import IS_KERAS_3
 from sagan_tf.training import cluster as clusters
+from sagan_tf.training import rendezvous
 from sagan_tf.training import tpu as tpus
 
 NAMES = ("auto", "default", "mirrored", "multi_worker", "tpu")
+LOCAL_NAMES = tuple(name for name in NAMES if name != "multi_worker")
 
 
 def make(name="auto", tpu="local", cluster="tf_config"):
@@ -40,6 +42,32 @@ def make(name="auto", tpu="local", cluster="tf_config"):
     return tpus.connect(tpu)
 
 
+def make_local(name="auto", tpu="local"):
+    """Makes a strategy for the work of a single process, such as scoring; ignores `TF_CONFIG`.
+
+    Args:
+        name: one of `LOCAL_NAMES`; "auto" is mirrored for several GPUs, else default.
+        tpu: as for `make`.
+
+    Raises:
+        ConfigError: there is no strategy of that name, or it joins a cluster.
+        UserError: the hardware is missing.
+    """
+    check_local(name)
+    return make(_choose_local() if name == "auto" else name, tpu)
+
+
+def check_local(name):
+    """Checks the name of a strategy for the work of a single process.
+
+    Raises:
+        ConfigError: there is no strategy of that name, or it joins a cluster.
+    """
+    if name not in LOCAL_NAMES:
+        wanted = f"one of {', '.join(LOCAL_NAMES)}: only training joins a cluster of workers"
+        raise ConfigError("strategy", name, wanted)
+
+
 def describe(strategy):
     """Describes in one line the devices that a strategy uses."""
     replicas, kind = strategy.num_replicas_in_sync, type(strategy).__name__
@@ -50,8 +78,10 @@ def describe(strategy):
 
 
 def _choose():
-    if clusters.is_configured():
-        return "multi_worker"
+    return "multi_worker" if clusters.is_configured() else _choose_local()
+
+
+def _choose_local():
     return "mirrored" if len(tf.config.list_physical_devices("GPU")) > 1 else "default"
 
 
@@ -59,6 +89,9 @@ def _multi_worker(resolver):
     if not IS_KERAS_3:
         # In Keras 2 the chief cannot read the statistics of batch norm without the other workers.
         raise UserError("strategy=multi_worker needs Keras 3, with TensorFlow 2.16 or later")
+    cluster = resolver.cluster_spec().as_dict()
+    if sum(map(len, cluster.values())) > 1:
+        rendezvous.meet(cluster, resolver.task_type, resolver.task_id)
     return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
 
 
