@@ -25,8 +25,9 @@ from sagan_tf.training.workers import Workers
 def train(config, run_dir, data_dir=None, strategy=None, stream=None, compile_steps=None):
     """Runs or resumes an experiment in `run_dir` until `config.train_steps`.
 
-    Ctrl-C and SIGTERM save a checkpoint and end training cleanly; the same call then resumes. Of
-    several workers, only the chief writes. An error on one worker stops all of them.
+    Ctrl-C, SIGTERM and SIGHUP save a checkpoint and end training cleanly; the same call then
+    resumes. (Only in the main thread: Python cannot catch signals elsewhere.) Of several workers,
+    only the chief writes. An error on one worker stops all of them.
 
     Args:
         config: `ExperimentConfig`.
@@ -50,11 +51,20 @@ def train(config, run_dir, data_dir=None, strategy=None, stream=None, compile_st
         _check_replicas(config, strategy)
         run, source, report = _open_run(config, run_dir, data_dir, workers)
         with strategy.scope():
-            model = factory.build_model(config, run.read_class_names())
+            model = factory.build_model(config, _class_names(run, source))
         checkpoints, warnings = Checkpoints(model, run.checkpoints, config.keep_checkpoints), []
         step = _restore(checkpoints, workers, warnings.append)
         check_finite = FiniteCheck(model, checkpoints, run.path)
         check_finite.check_restored(step)
+        if step < config.train_steps:
+            with workers.fail_together():
+                scorer = _make_scorer(run, source, data_dir, strategy) if workers.is_chief else None
+                batches = iter(_distribute(strategy, source, config, step))
+        # The run begins here. A start that is refused before leaves no configuration behind.
+        with workers.fail_together():
+            if workers.is_chief:
+                run_directory.start(run_dir, config)
+                run.write_class_names(source.class_names)
         reporter = Reporter(run, model, step, stream) if workers.is_chief else SilentReporter()
         with contextlib.closing(reporter):
             if step >= config.train_steps:
@@ -63,9 +73,6 @@ def train(config, run_dir, data_dir=None, strategy=None, stream=None, compile_st
             for line in (*warnings, report, strategies.describe(strategy)):
                 reporter.say(str(line))
             reporter.say(f"{'Resuming' if step else 'Starting'} at step {step}: {run.path}")
-            with workers.fail_together():
-                scorer = _make_scorer(run, source, data_dir, strategy) if workers.is_chief else None
-                batches = iter(_distribute(strategy, source, config, step))
             run_steps = (compile_steps or compiled_loop)(model, strategy)
             timer = StepTimer()
 
@@ -82,7 +89,12 @@ def train(config, run_dir, data_dir=None, strategy=None, stream=None, compile_st
             ]
             if config.eval_every is not None:
                 actions.append(Score(config, model, scorer, reporter, check_finite))
-            step, stopped_by = _run_loop(config, step, take_steps, actions, save, workers)
+            with stop_request() as request:
+                if not request.can_come:
+                    reporter.say("Signals do not save a checkpoint: this is not the main thread.")
+                step, stopped_by = _run_loop(
+                    config, step, take_steps, actions, save, workers, request
+                )
             with workers.fail_together():
                 save(step)
                 checkpoints.finish()
@@ -94,7 +106,7 @@ def train(config, run_dir, data_dir=None, strategy=None, stream=None, compile_st
     return model
 
 
-def _run_loop(config, step, take_steps, actions, save, workers):
+def _run_loop(config, step, take_steps, actions, save, workers, request):
     """Trains until the last step, or until a signal to any worker.
 
     Args:
@@ -104,31 +116,31 @@ def _run_loop(config, step, take_steps, actions, save, workers):
         actions: `Action`s, in the order in which they act at the same step.
         save: the `Save` among them, which acts by the clock too.
         workers: `Workers`.
+        request: `StopRequest`.
 
     Returns:
         The number of steps done, and what stopped training early, in words, or None.
     """
-    with stop_request() as request:
-        while step < config.train_steps:
-            until_action = min(action.every - step % action.every for action in actions)
-            count = min(until_action, config.steps_per_loop, config.train_steps - step)
-            take_steps(count)
-            step += count
-            for action in actions:
-                if step % action.every == 0 or step == config.train_steps:
-                    with workers.fail_together():
-                        action(step)
-            stops, saves = workers.any(request.signal_name, save.is_overdue())
-            if saves:
+    while step < config.train_steps:
+        until_action = min(action.every - step % action.every for action in actions)
+        count = min(until_action, config.steps_per_loop, config.train_steps - step)
+        take_steps(count)
+        step += count
+        for action in actions:
+            if step % action.every == 0 or step == config.train_steps:
                 with workers.fail_together():
-                    save(step)
-            if stops:
-                return step, request.signal_name or "a signal to another worker"
+                    action(step)
+        stops, saves = workers.any(request.signal_name, save.is_overdue())
+        if saves:
+            with workers.fail_together():
+                save(step)
+        if stops:
+            return step, request.signal_name or "a signal to another worker"
     return step, None
 
 
 def _open_run(config, run_dir, data_dir, workers):
-    """Opens the run directory and the data; the chief checks both and writes what is in the data.
+    """Opens the run directory and the data; the chief checks both and writes a report on the data.
 
     Returns:
         The `RunDirectory`, the source of the data, and the chief's report on it.
@@ -137,10 +149,17 @@ def _open_run(config, run_dir, data_dir, workers):
     with workers.fail_together():
         source = sources.open_source(config, data_dir)
         if workers.is_chief:
-            run_directory.start(run_dir, config)
+            run_directory.check(run_dir, config)
+            with run.writing():
+                tf.io.gfile.makedirs(run.path)
             report = inspect.check(source, config, run.path)
-            run.write_class_names(source.class_names)
     return run, source, report
+
+
+def _class_names(run, source):
+    """The names of the data's classes that the model has; None if the classes have no names."""
+    names = tuple(source.class_names or ())[: run.config.num_classes or 0]
+    return names or run.read_class_names()
 
 
 def _check_replicas(config, strategy):

@@ -10,6 +10,7 @@ from sagan_tf.runs import directory as run_directory
 from sagan_tf.runs.checkpoints import Checkpoints
 from sagan_tf.training import actions, loop
 from sagan_tf.training.finite_check import FiniteCheck
+from sagan_tf.training.signals import StopRequest
 from sagan_tf.training.workers import Workers
 
 
@@ -34,7 +35,9 @@ def test_actions_act_in_their_order_at_their_steps_and_at_the_last(tiny_config):
     )
     config = tiny_config.replace(train_steps=7, steps_per_loop=10)
     workers = Workers(tf.distribute.get_strategy())
-    result = loop._run_loop(config, 1, counts.append, [log, sample, save], save, workers)
+    result = loop._run_loop(
+        config, 1, counts.append, [log, sample, save], save, workers, StopRequest(True)
+    )
     assert result == (7, None)
     assert counts == [1, 1, 1, 2, 1]  # from step 1: to 2, 3, 4, 6 and 7
     assert calls == [
