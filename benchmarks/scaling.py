@@ -36,7 +36,7 @@ from sagan_tf.config.flags import flags_of
 from sagan_tf.models import factory
 from sagan_tf.models.architecture import count_parameters
 from sagan_tf.runs.checkpoints import Checkpoints
-from sagan_tf.training import loop, summary
+from sagan_tf.training import loop, memory_estimate
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PARTS = ("loop", "checkpoint", "workers", "count")
@@ -68,10 +68,10 @@ def time_loop(experiment):
 
     It saves and draws samples as often as the preset, or after every third of the steps.
     """
-    compiled_loop, turns = loop.compiled_loop, []
+    turns = []
 
-    def make(model, strategy):
-        run_steps = compiled_loop(model, strategy)
+    def compile_turns(model, strategy):
+        run_steps = loop.compiled_loop(model, strategy)
         bare_step = tf.function(lambda batch: strategy.run(model.train_step, args=(batch,)))
         batch = constant_batch(experiment)
 
@@ -86,12 +86,12 @@ def time_loop(experiment):
 
         return take_turns
 
-    loop.compiled_loop = make
     every = min(experiment.checkpoint_every, FLAGS.steps // 3)
     sample_every = min(experiment.sample_every, every)
     experiment = experiment.replace(sample_every=sample_every, checkpoint_every=every)
     with tempfile.TemporaryDirectory() as directory:
-        loop.train(experiment, os.path.join(directory, "run"), stream=io.StringIO())
+        run_dir = os.path.join(directory, "run")
+        loop.train(experiment, run_dir, stream=io.StringIO(), compile_steps=compile_turns)
         end = time.perf_counter()
     # The steps up to the first checkpoint trace, draw and save for the first time.
     done = itertools.accumulate(count for count, *_ in turns)
@@ -205,7 +205,7 @@ def count(experiment):
     print(f"{4 * (generator + discriminator) / 1e6:.1f} MB of gradients to all-reduce a step")
     for resolution in config.attention_resolutions(experiment.resolution):
         other = factory.build_model(experiment.replace(attention_resolution=resolution))
-        kept = summary.activation_bytes(other, batch_size) / batch_size
+        kept = memory_estimate.activation_bytes(other, batch_size) / batch_size
         print(f"attention at {resolution}: {kept / 2**20:.1f} MiB of activations an image")
 
 

@@ -8,7 +8,7 @@ import re
 import tensorflow as tf
 from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
-from sagan_tf.training import summary
+from sagan_tf.training import memory_estimate
 
 _LINEAR = ("Conv2D", "Conv2DBackpropInput", "Conv2DBackpropFilter", "MatMul", "BatchMatMulV2")
 _STEPS = 3
@@ -30,7 +30,7 @@ def linear_operations(graph):
 
     Power iterations' products with a vector are among them: less than a hundredth.
     """
-    linear = {op.name for op in summary.needed_operations(graph) if op.type in _LINEAR}
+    linear = {op.name for op in memory_estimate.needed_operations(graph) if op.type in _LINEAR}
     options = tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()
     options["output"] = "none"
     nodes = [tf.compat.v1.profiler.profile(graph, cmd="scope", options=options)]

@@ -30,7 +30,7 @@ flags.DEFINE_integer("standing_batches", 100, "batches to average for --batch_no
 flags.DEFINE_float("truncation", 1.0, "deviation of the latents, in (0, 1]")
 flags.DEFINE_integer("seed", 0, "of the latents")
 flags.DEFINE_string("data_dir", None, "where TFDS keeps its data sets")
-flags.DEFINE_string("strategy", "auto", f"one of {', '.join(strategies.NAMES)}")
+flags.DEFINE_string("strategy", "auto", f"one of {', '.join(strategies.LOCAL_NAMES)}")
 flags.DEFINE_string("tpu", "local", "for --strategy=tpu: local, a name, or grpc://ADDRESS")
 FLAGS = flags.FLAGS
 
@@ -53,7 +53,7 @@ def _scores():
     if len(targets) != 1:
         given = " and ".join(f"--{name}" for name in targets) or None
         raise ConfigError("target", given, "one of --run_dir, --export_dir and --images")
-    settings, strategy = _settings(), strategies.make(FLAGS.strategy, FLAGS.tpu)
+    settings, strategy = _settings(), strategies.make_local(FLAGS.strategy, FLAGS.tpu)
     if FLAGS.run_dir:
         wanted = runs.WATCH if FLAGS.watch else FLAGS.checkpoint
         return runs.score_run(FLAGS.run_dir, settings, wanted, FLAGS.data_dir, strategy)

@@ -18,7 +18,7 @@ flags.DEFINE_integer("num_samples", None, "images of each score (full: 50000, de
 flags.DEFINE_string("inception_path", None, "as for evaluate.py")
 flags.DEFINE_string("inception_sha256", None, "as for evaluate.py")
 flags.DEFINE_string("data_dir", None, "where TFDS keeps its data sets")
-flags.DEFINE_string("strategy", "auto", f"one of {', '.join(strategies.NAMES)}")
+flags.DEFINE_string("strategy", "auto", f"one of {', '.join(strategies.LOCAL_NAMES)}")
 flags.DEFINE_string("tpu", "local", "for --strategy=tpu: local, a name, or grpc://ADDRESS")
 FLAGS = flags.FLAGS
 _BOTH, _EVALUATION = ("data_dir", "strategy", "tpu"), ("inception_path", "inception_sha256")
@@ -31,6 +31,7 @@ def _passed_on(names):
 
 def run():
     """Runs what has not run yet, then writes the table and the figures."""
+    strategies.check_local(FLAGS.strategy)
     changes = parse_changes(FLAGS.set)
     arms = suites.arms(FLAGS.suite, FLAGS.scale, FLAGS.seeds, FLAGS.out, changes)
     if FLAGS.num_samples is not None and FLAGS.num_samples < 2:

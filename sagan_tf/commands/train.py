@@ -1,4 +1,4 @@
-"""Trains a Self-Attention GAN: `python train/main.py`, with flags for all that differs."""
+"""Trains a Self-Attention GAN: `python train/main.py`, with a flag for each setting."""
 
 import os
 
@@ -6,12 +6,12 @@ from absl import flags
 
 from sagan_tf import command_line
 from sagan_tf.data import inspect, sources
-from sagan_tf.training import cluster, loop, summary
+from sagan_tf.training import cluster, loop, memory_estimate
 from sagan_tf.training import strategy as strategies
 
 command_line.define_config_flags()
 flags.adopt_module_key_flags(command_line)
-flags.DEFINE_string("run_dir", None, "where the run lives; default: runs/PRESET")
+flags.DEFINE_string("run_dir", None, "directory of the run; default: runs/PRESET")
 flags.DEFINE_string("data_dir", None, "where TFDS keeps its data sets")
 flags.DEFINE_string("strategy", "auto", f"one of {', '.join(strategies.NAMES)}")
 flags.DEFINE_string("tpu", "local", "for --strategy=tpu: local, a name, or grpc://ADDRESS")
@@ -24,11 +24,11 @@ FLAGS = flags.FLAGS
 
 
 def run():
-    """Trains, or does the one thing asked instead."""
+    """Trains; or checks the data, or describes the training, if a flag asks for it."""
     config = command_line.config_from_flags()
     run_dir = FLAGS.run_dir or os.path.join("runs", config.preset)
     if FLAGS.dry_run:
-        print(summary.describe(config))
+        print(memory_estimate.describe(config))
         return
     if FLAGS.check_data:
         print(inspect.check(sources.open_source(config, FLAGS.data_dir), config, run_dir))

@@ -72,11 +72,11 @@ class RunDirectory:
         return tuple(json.loads(files.read_text(path))) if tf.io.gfile.exists(path) else None
 
 
-def start(path, config):
-    """Opens a run directory for training: makes it, or checks that it holds this very run.
+def check(path, config):
+    """Checks that a run directory is new or holds this very run; writes nothing.
 
     Raises:
-        RunDirectoryError: it cannot be written, holds something else, or another configuration.
+        RunDirectoryError: it holds something else, or another configuration.
     """
     run = RunDirectory(path, config)
     if tf.io.gfile.exists(run.join(_CONFIG)):
@@ -88,6 +88,16 @@ def start(path, config):
             raise RunDirectoryError(
                 f"run_dir={run.path} holds files that are not a run's; choose a new or empty one"
             )
+    return run
+
+
+def start(path, config):
+    """Opens a run directory for training: makes it, or checks that it holds this very run.
+
+    Raises:
+        RunDirectoryError: it cannot be written, holds something else, or another configuration.
+    """
+    run = check(path, config)
     with run.writing():
         tf.io.gfile.makedirs(run.samples)
         files.write_whole(run.join(_CONFIG), config.to_json())

@@ -1,4 +1,4 @@
-"""Who trains together under `--strategy=multi_worker`, by TensorFlow's cluster resolvers."""
+"""Clusters for `--strategy=multi_worker`: the addresses of all workers and this one's place."""
 
 from __future__ import annotations
 
@@ -15,24 +15,40 @@ _TASK_TYPES = ("chief", "worker")
 _EXAMPLE = (
     '{"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": {"type": "worker", "index": 0}}'
 )
-_PORT = 2222  # of every worker, where the scheduler gives addresses only
-_PODS_SECONDS = 600  # how long pods may take to start
+_PORT = 2222  # of every worker, if the scheduler gives host names only
+_PODS_SECONDS = 600  # limit for all pods to start
 _POLL_SECONDS = 5
 
 
 def is_configured():
-    """Whether `TF_CONFIG` names several workers."""
-    text = os.environ.get("TF_CONFIG")
-    return bool(text) and len(_addresses(_parse(text)["cluster"])) > 1
+    """Whether `TF_CONFIG` describes a cluster of several workers.
+
+    The variable of another kind of job, without a cluster or with parameter servers, does not.
+
+    Raises:
+        ConfigError: it describes one, with a mistake.
+    """
+    text = os.environ.get("TF_CONFIG", "").strip()
+    try:
+        settings = json.loads(text or "{}")
+    except ValueError:
+        _parse(text)  # says what is wrong
+    cluster = settings.get("cluster") if isinstance(settings, dict) else None
+    if not isinstance(cluster, dict) or set(cluster) - set(_TASK_TYPES):
+        return False
+    if sum(len(part) if isinstance(part, list) else 1 for part in cluster.values()) < 2:
+        return False
+    _parse(text)
+    return True
 
 
 def resolve(name):
-    """The cluster, and which of its tasks this process is.
+    """Finds the cluster, and the task of this process in it.
 
     Args:
         name: "tf_config" (the variable `TF_CONFIG`), "slurm" (the variables of a Slurm step) or
-            "kubernetes" (running pods with the label in `WORKER_SELECTOR`, `WORKER_COUNT` of
-            them, this one on the node of address `HOST_IP`).
+            "kubernetes" (the `WORKER_COUNT` running pods with the label in `WORKER_SELECTOR`; this
+            pod is on the node with the address `HOST_IP`).
 
     Returns:
         A `tf.distribute.cluster_resolver.ClusterResolver`.
@@ -43,7 +59,7 @@ def resolve(name):
     if name not in NAMES:
         raise ConfigError("cluster", name, f"one of {', '.join(NAMES)}")
     spec, task_type, task_id = {"tf_config": _tf_config, "slurm": _slurm}.get(name, _kubernetes)()
-    # TensorFlow's resolvers for schedulers count GPUs by asking programs that may not be there.
+    # TensorFlow's resolvers for schedulers count GPUs with programs that may be missing.
     gpus = len(tf.config.list_physical_devices("GPU"))
     return tf.distribute.cluster_resolver.SimpleClusterResolver(
         tf.train.ClusterSpec(spec),
@@ -63,7 +79,7 @@ def _tf_config():
 
 
 def _parse(text):
-    """The contents of `TF_CONFIG`, checked: TensorFlow would hang or abort on a wrong one."""
+    """Reads and checks `TF_CONFIG`, because TensorFlow hangs or aborts on a wrong one."""
 
     def check(condition, wanted):
         if not condition:
@@ -100,21 +116,25 @@ def _is_address(address):
 def _slurm():
     try:
         tasks = int(os.environ["SLURM_STEP_NUM_TASKS"])
-        # Slurm binds GPUs to tasks (--gpus-per-task); the resolver, told of one GPU a task, leaves
-        # that alone.
+        # Slurm binds GPUs to tasks (--gpus-per-task). With one GPU a task, the resolver does not
+        # change this.
         resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
             port_base=_PORT, gpus_per_node=tasks, gpus_per_task=1, auto_set_gpu=False
         )
         spec = resolver.cluster_spec().as_dict()
     except (KeyError, RuntimeError, ValueError) as error:
         raise UserError(
-            f"cluster=slurm: this is no step of a Slurm job, as srun starts them: {error}"
+            f"cluster=slurm: this process is not a step of a Slurm job that srun started: {error}"
         ) from error
     return (spec, *resolver.get_task_info())
 
 
 def _kubernetes(client=None):
-    """The running pods; `client` is a Kubernetes API client, None for the pod's own."""
+    """Finds the running pods.
+
+    Args:
+        client: a Kubernetes API client; None is the pod's own.
+    """
     try:
         selector, own_host = os.environ["WORKER_SELECTOR"], os.environ["HOST_IP"]
         count = int(os.environ["WORKER_COUNT"])
@@ -143,7 +163,7 @@ def _kubernetes_client():
 
 
 def _when_running(resolver, count):
-    """The cluster once all pods run; the resolver itself would take those that run already."""
+    """Waits until all pods run; the resolver itself takes only the pods that already run."""
     give_up = time.monotonic() + _PODS_SECONDS
     while True:
         try:
@@ -151,7 +171,7 @@ def _when_running(resolver, count):
             state = f"{len(spec['worker'])} run"
             if len(spec["worker"]) == count:
                 return spec
-        except RuntimeError as error:  # a pod that does not run yet
+        except RuntimeError as error:  # a pod does not run yet
             state = str(error)
         if time.monotonic() > give_up:
             raise UserError(

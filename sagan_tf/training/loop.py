@@ -3,34 +3,31 @@
 from __future__ import annotations
 
 import contextlib
-import signal
-import time
 
-import numpy as np
 import tensorflow as tf
 
-from sagan_tf import ops, sampling
+from sagan_tf import ops
 from sagan_tf.data import inspect, pipeline, sources
-from sagan_tf.errors import ConfigError, TrainingError
+from sagan_tf.errors import ConfigError
 from sagan_tf.evaluation.runs import RunScorer
 from sagan_tf.evaluation.settings import EvaluationConfig
-from sagan_tf.images import image_grid, save_png
 from sagan_tf.models import factory
 from sagan_tf.runs import directory as run_directory
 from sagan_tf.runs.checkpoints import Checkpoints
 from sagan_tf.training import strategy as strategies
+from sagan_tf.training.actions import Log, Sample, Save, Score, StepTimer
+from sagan_tf.training.finite_check import FiniteCheck
 from sagan_tf.training.reporting import Reporter, SilentReporter
+from sagan_tf.training.signals import stop_request
 from sagan_tf.training.workers import Workers
 
-_SAMPLE_ROWS = 10  # classes shown, evenly spaced if there are more
-_SAMPLE_COLUMNS = 10
 
-
-def train(config, run_dir, data_dir=None, strategy=None, stream=None):
+def train(config, run_dir, data_dir=None, strategy=None, stream=None, compile_steps=None):
     """Runs or resumes an experiment in `run_dir` until `config.train_steps`.
 
-    Ctrl-C and SIGTERM save a checkpoint and end it cleanly; the same call then goes on. Of
-    several workers the chief alone writes; what stops one of them stops all.
+    Ctrl-C, SIGTERM and SIGHUP save a checkpoint and end training cleanly; the same call then
+    resumes. (Only in the main thread: Python cannot catch signals elsewhere.) Of several workers,
+    only the chief writes. An error on one worker stops all of them.
 
     Args:
         config: `ExperimentConfig`.
@@ -38,6 +35,8 @@ def train(config, run_dir, data_dir=None, strategy=None, stream=None):
         data_dir: where TFDS keeps its data sets.
         strategy: `tf.distribute.Strategy`; None is the current one.
         stream: where progress is printed; None is stderr.
+        compile_steps: function (model, strategy) that returns what runs the steps, for programs
+            that measure or interrupt them; None is `compiled_loop`.
 
     Returns:
         The trained `SAGAN`.
@@ -49,54 +48,134 @@ def train(config, run_dir, data_dir=None, strategy=None, stream=None):
     strategy = strategy or tf.distribute.get_strategy()
     workers = Workers(strategy)
     with workers.explain_lost_worker(), ops.using(config.ops):
-        return _train(config, run_dir, data_dir, strategy, workers, stream)
-
-
-def _train(config, run_dir, data_dir, strategy, workers, stream):
-    _check_replicas(config, strategy)
-    run, report, warnings = run_directory.RunDirectory(run_dir, config), None, []
-    with workers.fail_together():
-        source = sources.open_source(config, data_dir)
-        if workers.is_chief:
-            run_directory.start(run_dir, config)
-            report = inspect.check(source, config, run.path)
-            run.write_class_names(source.class_names)
-    with strategy.scope():
-        model = factory.build_model(config, run.read_class_names())
-    checkpoints = Checkpoints(model, run.checkpoints, config.keep_checkpoints)
-    start_step = _restore(checkpoints, workers, warnings.append)
-    reporter = Reporter(run, model, start_step, stream) if workers.is_chief else SilentReporter()
-    try:
-        if start_step >= config.train_steps:
-            reporter.say(f"{run.path} is finished: {start_step} of {config.train_steps} steps.")
-            return model
-        for line in (*warnings, report, strategies.describe(strategy)):
-            reporter.say(str(line))
-        reporter.say(f"{'Resuming' if start_step else 'Starting'} at step {start_step}: {run.path}")
+        _check_replicas(config, strategy)
+        run, source, report = _open_run(config, run_dir, data_dir, workers)
+        with strategy.scope():
+            model = factory.build_model(config, _class_names(run, source))
+        checkpoints, warnings = Checkpoints(model, run.checkpoints, config.keep_checkpoints), []
+        step = _restore(checkpoints, workers, warnings.append)
+        check_finite = FiniteCheck(model, checkpoints, run.path)
+        check_finite.check_restored(step)
+        if step < config.train_steps:
+            with workers.fail_together():
+                scorer = _make_scorer(run, source, data_dir, strategy) if workers.is_chief else None
+                batches = iter(_distribute(strategy, source, config, step))
+        # The run begins here. A start that is refused before leaves no configuration behind.
         with workers.fail_together():
-            scorer = _make_scorer(run, source, data_dir, strategy) if workers.is_chief else None
-            batches = _distribute(strategy, source, config, start_step)
-        training = _Training(run, model, strategy, workers, checkpoints, reporter, scorer)
-        training.run(iter(batches), start_step)
-    finally:
-        reporter.close()
+            if workers.is_chief:
+                run_directory.start(run_dir, config)
+                run.write_class_names(source.class_names)
+        reporter = Reporter(run, model, step, stream) if workers.is_chief else SilentReporter()
+        with contextlib.closing(reporter):
+            if step >= config.train_steps:
+                reporter.say(f"{run.path} is finished: {step} of {config.train_steps} steps.")
+                return model
+            for line in (*warnings, report, strategies.describe(strategy)):
+                reporter.say(str(line))
+            reporter.say(f"{'Resuming' if step else 'Starting'} at step {step}: {run.path}")
+            run_steps = (compile_steps or compiled_loop)(model, strategy)
+            timer = StepTimer()
+
+            def take_steps(count):
+                with timer.timing(count):
+                    run_steps(batches, tf.constant(count))
+                reporter.advance(count)
+
+            save = Save(config, checkpoints, workers, check_finite)
+            actions = [
+                Log(run, model, timer, reporter, check_finite),
+                Sample(run, model, workers, reporter),
+                save,
+            ]
+            if config.eval_every is not None:
+                actions.append(Score(config, model, scorer, reporter, check_finite))
+            with stop_request() as request:
+                if not request.can_come:
+                    reporter.say("Signals do not save a checkpoint: this is not the main thread.")
+                step, stopped_by = _run_loop(
+                    config, step, take_steps, actions, save, workers, request
+                )
+            with workers.fail_together():
+                save(step)
+                checkpoints.finish()
+            if stopped_by:
+                reporter.say(
+                    f"Stopped by {stopped_by} at step {step}; saved. "
+                    "The same command goes on from here."
+                )
     return model
 
 
+def _run_loop(config, step, take_steps, actions, save, workers, request):
+    """Trains until the last step, or until a signal to any worker.
+
+    Args:
+        config: `ExperimentConfig`.
+        step: steps done so far.
+        take_steps: function that makes this number of training steps.
+        actions: `Action`s, in the order in which they act at the same step.
+        save: the `Save` among them, which acts by the clock too.
+        workers: `Workers`.
+        request: `StopRequest`.
+
+    Returns:
+        The number of steps done, and what stopped training early, in words, or None.
+    """
+    while step < config.train_steps:
+        until_action = min(action.every - step % action.every for action in actions)
+        count = min(until_action, config.steps_per_loop, config.train_steps - step)
+        take_steps(count)
+        step += count
+        for action in actions:
+            if step % action.every == 0 or step == config.train_steps:
+                with workers.fail_together():
+                    action(step)
+        stops, saves = workers.any(request.signal_name, save.is_overdue())
+        if saves:
+            with workers.fail_together():
+                save(step)
+        if stops:
+            return step, request.signal_name or "a signal to another worker"
+    return step, None
+
+
+def _open_run(config, run_dir, data_dir, workers):
+    """Opens the run directory and the data; the chief checks both and writes a report on the data.
+
+    Returns:
+        The `RunDirectory`, the source of the data, and the chief's report on it.
+    """
+    run, report = run_directory.RunDirectory(run_dir, config), None
+    with workers.fail_together():
+        source = sources.open_source(config, data_dir)
+        if workers.is_chief:
+            run_directory.check(run_dir, config)
+            with run.writing():
+                tf.io.gfile.makedirs(run.path)
+            report = inspect.check(source, config, run.path)
+    return run, source, report
+
+
+def _class_names(run, source):
+    """The names of the data's classes that the model has; None if the classes have no names."""
+    names = tuple(source.class_names or ())[: run.config.num_classes or 0]
+    return names or run.read_class_names()
+
+
 def _check_replicas(config, strategy):
-    """Raises ConfigError for a batch without equal parts, and for XLA where it cannot be."""
+    """Raises ConfigError if replicas cannot share the batch equally, or cannot use XLA."""
     replicas, parts = strategy.num_replicas_in_sync, config.accumulation_steps
     if config.global_batch_size % (replicas * parts):
         times = f", each in {parts} micro-batches (accumulation_steps)" if parts > 1 else ""
         wanted = f"a multiple of the {replicas} replicas{times}"
         raise ConfigError("global_batch_size", config.global_batch_size, wanted)
     if config.jit_compile and replicas > 1 and not isinstance(strategy, tf.distribute.TPUStrategy):
-        wanted = f"False for {replicas} replicas that are not TPUs: XLA has no way to add up there"
+        wanted = f"False for {replicas} replicas that are not TPUs: XLA cannot add their gradients"
         raise ConfigError("jit_compile", True, wanted)
 
 
 def _restore(checkpoints, workers, warn):
-    """Restores the step that the chief chooses; returns it."""
+    """Restores the checkpoint that the chief chooses; returns its step, 0 for none."""
     with workers.fail_together():
         start_step = checkpoints.restore(warn=warn) if workers.is_chief else 0
     start_step = workers.from_chief(start_step)
@@ -107,7 +186,7 @@ def _restore(checkpoints, workers, warn):
 
 
 def _make_scorer(run, source, data_dir, strategy):
-    """What scores the run as it goes, or None; made first, so that it fails before training."""
+    """Makes the scorer before training, so that its errors come early; None if nothing scores."""
     if run.config.eval_every is None:
         return None
     settings = EvaluationConfig(
@@ -119,7 +198,7 @@ def _make_scorer(run, source, data_dir, strategy):
 
 
 def _distribute(strategy, source, config, start_step):
-    """The training batches, cut into one part a replica."""
+    """Makes the training batches, in equal parts for the replicas."""
     per_replica = config.global_batch_size * config.d_steps // strategy.num_replicas_in_sync
 
     def for_worker(context):
@@ -127,145 +206,14 @@ def _distribute(strategy, source, config, start_step):
             source, config, start_step, context.num_input_pipelines, context.input_pipeline_id
         )
         dataset = dataset.rebatch(per_replica, drop_remainder=True)
-        # Several workers would ask each other before every step whether there is another batch.
+        # Without it, workers would ask each other before every step whether a batch is left.
         return dataset.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
 
     return strategy.distribute_datasets_from_function(for_worker)
 
 
-class _Training:
-    """One stretch of training, from a step to the end or to a signal."""
-
-    def __init__(self, run, model, strategy, workers, checkpoints, reporter, scorer):
-        self._run = run
-        self._config = config = run.config
-        self._model = model
-        self._strategy = strategy
-        self._workers = workers
-        self._checkpoints = checkpoints
-        self._reporter = reporter
-        self._scorer = scorer
-        self._sample_inputs = sample_inputs(config)
-        self._generate = tf.function(model.ema_generator)
-        self._stop_signal = None
-        self._seconds, self._steps_timed = 0.0, 0  # since the last log
-        self._saved_at = time.monotonic()
-        self._events = [
-            (config.log_every, self._log),
-            (config.sample_every, self._sample),
-            (config.checkpoint_every, self._save),
-        ]
-        if config.eval_every is not None:
-            self._events.append((config.eval_every, self._score))
-
-    def run(self, iterator, step):
-        """Trains from `step`; on return the newest checkpoint holds the last step."""
-        total, stops = self._config.train_steps, False
-        run_steps = compiled_loop(self._model, self._strategy)
-        with self._catch_signals():
-            while step < total and not stops:
-                count = self._steps_until_next_event(step)
-                begin = time.perf_counter()
-                run_steps(iterator, tf.constant(count))
-                self._seconds += time.perf_counter() - begin
-                self._steps_timed += count
-                step += count
-                self._reporter.advance(count)
-                for every, event in self._events:
-                    if step % every == 0 or step == total:
-                        with self._workers.fail_together():
-                            event(step)
-                stops, saves = self._workers.any(self._stop_signal, self._is_time_to_save())
-                if saves:
-                    with self._workers.fail_together():
-                        self._save(step)
-        with self._workers.fail_together():
-            self._save(step)
-            self._checkpoints.finish()
-        if stops:
-            own = self._stop_signal and signal.Signals(self._stop_signal).name
-            self._reporter.say(
-                f"Stopped by {own or 'a signal to another worker'} at step {step}; "
-                "saved. The same command goes on from here."
-            )
-
-    def _steps_until_next_event(self, step):
-        until_event = min(every - step % every for every, _ in self._events)
-        return min(until_event, self._config.steps_per_loop, self._config.train_steps - step)
-
-    def _is_time_to_save(self):
-        """Whether `checkpoint_minutes` have passed on the clock of the chief."""
-        minutes = self._config.checkpoint_minutes
-        if minutes is None or not self._workers.is_chief:
-            return False
-        return time.monotonic() - self._saved_at >= 60 * minutes
-
-    def _log(self, step):
-        self._check_finite()
-        # All workers read the metrics, since reading adds up what each of them has seen.
-        metrics = {name: float(v) for name, v in self._model.get_metrics_result().items()}
-        self._model.reset_metrics()
-        steps_per_second = self._steps_timed / self._seconds
-        self._seconds, self._steps_timed = 0.0, 0
-        images_per_step = self._config.global_batch_size * self._config.d_steps
-        metrics["images_per_second"] = steps_per_second * images_per_step
-        seconds_left = (self._config.train_steps - step) / steps_per_second
-        with self._run.writing():
-            self._reporter.log(step, metrics, seconds_left)
-
-    def _sample(self, step):
-        if not self._workers.is_chief:
-            return
-        latents, labels = self._sample_inputs
-        images = sampling.to_uint8(self._generate(latents, labels)).numpy()
-        grid = image_grid(images, _SAMPLE_COLUMNS)
-        with self._run.writing():
-            save_png(self._run.sample_path(step), grid)
-            self._reporter.samples(step, grid, images, latents, labels)
-
-    def _save(self, _):
-        self._check_finite()
-        self._saved_at = time.monotonic()
-        if self._workers.is_chief:
-            self._checkpoints.save(wait=False)
-
-    def _score(self, step):
-        self._check_finite()  # the best checkpoint is kept too
-        if self._scorer is not None:
-            self._reporter.scores(step, self._scorer.score(self._model, step))
-
-    def _check_finite(self):
-        bad_step = int(self._model.first_nonfinite_step.numpy())
-        if bad_step >= 0:
-            saved = [step for step in self._checkpoints.steps() if step <= bad_step]
-            kept = f"step {saved[-1]} is the last good checkpoint" if saved else "nothing was saved"
-            raise TrainingError(
-                f"the loss or a gradient is not finite at step {bad_step}; "
-                f"{kept} in {self._run.path}. "
-                "A lower learning rate or another seed may help."
-            )
-
-    @contextlib.contextmanager
-    def _catch_signals(self):
-        """Lets the step under way finish; a second signal has its usual effect."""
-        usual = {}
-
-        def note(number, _):
-            self._stop_signal = number
-            for caught, handler in usual.items():
-                signal.signal(caught, handler)
-
-        for number in (signal.SIGINT, signal.SIGTERM):
-            usual[number] = signal.signal(number, note)
-        try:
-            yield
-        finally:
-            for number, handler in usual.items():
-                signal.signal(number, handler)
-
-
 def compiled_loop(model, strategy):
-    """A function (iterator, count) that runs `count` training steps in one call.
+    """Compiles a function (iterator, count) that runs `count` training steps in one call.
 
     `count` is a tensor, so that one trace serves every count.
     """
@@ -280,19 +228,10 @@ def compiled_loop(model, strategy):
 
 
 def replica_step(model, strategy):
-    """`model.train_step`, compiled by XLA if `model.jit_compile` asks for it; TPUs always do."""
+    """Returns `model.train_step`, compiled by XLA if `model.jit_compile` asks for it.
+
+    TPUs compile all of the loop with XLA anyway.
+    """
     if model.jit_compile and not isinstance(strategy, tf.distribute.TPUStrategy):
         return tf.function(model.train_step, jit_compile=True)
     return model.train_step
-
-
-def sample_inputs(config):
-    """The latents and labels of every sample grid of a run: one row a class.
-
-    Returns:
-        latents float32 (n, latent_dim) and labels int32 (n,), in rows of 10 images.
-    """
-    rows = min(config.num_classes or _SAMPLE_ROWS, _SAMPLE_ROWS)
-    classes = np.linspace(0, (config.num_classes or 1) - 1, rows).round().astype(np.int32)
-    labels = np.repeat(classes, _SAMPLE_COLUMNS)
-    return sampling.latents(config.seed, len(labels), config.latent_dim), tf.constant(labels)

@@ -1,4 +1,4 @@
-"""What a run says: TensorBoard events, metrics.jsonl, a progress bar or plain lines."""
+"""Reports of a run: TensorBoard events, metrics.jsonl, and a progress bar or plain lines."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ class Reporter:
     Args:
         run: a `RunDirectory`.
         model: the `SAGAN` that trains.
-        start_step: where training goes on; later lines of an interrupted run are dropped.
-        stream: where progress goes; a bar on a terminal, else plain lines. None means stderr.
+        start_step: steps done; later lines of an interrupted run are dropped.
+        stream: where progress goes; a bar on a terminal, else plain lines. None is stderr.
     """
 
     def __init__(self, run, model, start_step, stream=None):
         self._run = run
         self._model = model
         self._alarm = CollapseAlarm(run.config.loss)
-        self._diversity = {}  # of the newest samples
+        self._diversity = {}  # metrics of the newest samples
         self._writer = tf.summary.create_file_writer(run.path)
         tensorboard.write_hyperparameters(self._writer, run.config)
         self._gates = _layers_of_kind(model, SelfAttention2D)
@@ -52,7 +52,7 @@ class Reporter:
             )
 
     def advance(self, steps):
-        """Moves the progress bar on."""
+        """Moves the progress bar by some steps."""
         if self._bar is not None:
             self._bar.update(steps)
 
@@ -61,8 +61,8 @@ class Reporter:
 
         Args:
             step: steps done.
-            metrics: dict of floats; `images_per_second` among them.
-            seconds_left: estimate of the time until the run ends.
+            metrics: {name: float}; `images_per_second` and both losses are among them.
+            seconds_left: estimated time until the run ends.
         """
         metrics = {**metrics, **self._diversity}
         gates = {f"gamma/{name}": float(gate.gamma.numpy()) for name, gate in self._gates.items()}
@@ -91,13 +91,13 @@ class Reporter:
         self.say(f"step {step}: {values} ({records[0]['samples']:,} images, {network} features)")
 
     def samples(self, step, grid, images, latents, labels):
-        """Records samples in TensorBoard: their grid, and where the generator looked.
+        """Records samples in TensorBoard: their grid, and where the generator looks.
 
         Args:
             step: steps done.
-            grid: uint8 (h, w, c), all of them.
+            grid: uint8 (h, w, c) with all images.
             images: uint8 (n, h, w, c).
-            latents: float32 (n, latent_dim) that drew them.
+            latents: float32 (n, latent_dim) of the images.
             labels: int32 (n,).
         """
         with self._writer.as_default(step=step):
@@ -106,14 +106,14 @@ class Reporter:
         self._diversity = {"sample_diversity": sample_diversity(images, labels)}
 
     def say(self, text):
-        """Prints a line without breaking the progress bar."""
+        """Prints a line above the progress bar."""
         if self._bar is not None:
             self._bar.write(text, file=self._stream)
         else:
             print(text, file=self._stream, flush=True)
 
     def close(self):
-        """Flushes the events and ends the bar."""
+        """Writes pending events and ends the bar."""
         self._writer.close()
         if self._bar is not None:
             self._bar.close()
@@ -131,7 +131,7 @@ class Reporter:
             self.say(f"step {step}/{total}, {text}, {minutes}:{seconds:02d} left")
 
     def _keep_lines_until(self, step):
-        """Drops lines after `step`: the run goes on from a checkpoint before them."""
+        """Drops lines after `step`, because the run resumes from there."""
         if not tf.io.gfile.exists(self._run.metrics):
             return
         lines = files.read_text(self._run.metrics).splitlines()
@@ -140,7 +140,7 @@ class Reporter:
 
 
 class SilentReporter:
-    """The reporter of workers that do not report: same methods, nothing done."""
+    """The reporter of workers that are not the chief: its methods do nothing."""
 
     def _nothing(self, *_):
         pass
@@ -149,7 +149,7 @@ class SilentReporter:
 
 
 def _step_of(line):
-    """The step of a line of metrics; a half-written one (a kill) belongs to no step."""
+    """The step of a line of metrics; infinity for half a line, which a killed process leaves."""
     try:
         return json.loads(line)["step"]
     except json.JSONDecodeError:
@@ -157,7 +157,7 @@ def _step_of(line):
 
 
 def _layers_of_kind(model, kind):
-    """Layers of a kind in both networks, by a path such as `generator/block1/conv1`."""
+    """{path, such as "generator/block1/conv1": layer} of all layers of a kind in both networks."""
     return {
         f"{network}/{path}": layer
         for network in ("generator", "discriminator")

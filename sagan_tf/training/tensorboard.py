@@ -1,4 +1,4 @@
-"""What TensorBoard gets beside scalars: attention overlays, histograms, hyperparameters."""
+"""TensorBoard summaries other than scalars: attention overlays, histograms, hyperparameters."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _OVERLAYS = 4  # images with their attention
 
 
 def write_attention(writer, step, generator, latents, labels):
-    """Writes attention overlays of the first images of a batch; nothing without self-attention.
+    """Writes overlays of where the generator looks, for four images, if it has self-attention.
 
     Args:
         writer: of `tf.summary.create_file_writer`.
@@ -27,7 +27,7 @@ def write_attention(writer, step, generator, latents, labels):
     """
     if not generator.has_attention_maps:
         return
-    # One image a class, as far as there are classes.
+    # Images of different classes, if there are several.
     first = np.unique(np.asarray(labels), return_index=True)[1]
     rows = np.resize(np.sort(first), _OVERLAYS) if len(first) > 1 else np.arange(_OVERLAYS)
     rows = rows % len(latents)
@@ -41,7 +41,7 @@ def write_attention(writer, step, generator, latents, labels):
 
 
 def write_histograms(writer, step, model, sigmas):
-    """Writes how the spectral norms and the scales of the norms are spread in each network.
+    """Writes histograms of each network's spectral norms and of the scales of its batch norms.
 
     Args:
         writer: of `tf.summary.create_file_writer`.
@@ -65,7 +65,7 @@ def write_histograms(writer, step, model, sigmas):
 
 
 def write_hyperparameters(writer, config):
-    """Writes the configuration for TensorBoard's HParams tab, where runs compare at a glance.
+    """Writes the configuration for TensorBoard's HParams tab, a table of all runs.
 
     Args:
         writer: of `tf.summary.create_file_writer`.

@@ -1,4 +1,4 @@
-"""Connecting to TPUs without ever hanging: what can be checked is checked, within bounds, first."""
+"""Connection to TPUs: checks that end within seconds come first, because TensorFlow may hang."""
 
 from __future__ import annotations
 
@@ -15,17 +15,20 @@ import tensorflow as tf
 
 from sagan_tf.errors import ConfigError, UserError
 
-_CONNECT_SECONDS = 7  # for a name to be resolved, and for an address to answer
-_PORT = 8470  # of TPU workers, where an address leaves it out
+_CONNECT_SECONDS = 7  # limit to resolve a name, and limit for an address to answer
+_PORT = 8470  # of TPU workers, for an address without a port
 _LOCAL_LIBRARIES = ("/lib/libtpu.so", "/usr/lib/libtpu.so")  # of TPU VM images without packages
 
 
 def connect(tpu):
-    """A `TPUStrategy` over the TPU at `tpu`: "local", a name, or "grpc://...".
+    """Makes a `TPUStrategy` over the TPU at an address.
+
+    Args:
+        tpu: "local", a name, or "grpc://...".
 
     Raises:
         ConfigError: `tpu` is empty.
-        UserError: versions do not fit each other, or no TPU answers.
+        UserError: the versions do not fit together, or no TPU answers.
     """
     if not tpu:
         raise ConfigError("tpu", tpu, "local, a name, or grpc://ADDRESS")
@@ -43,10 +46,13 @@ def connect(tpu):
 
 
 def check_versions(local):
-    """Raises UserError unless TensorFlow, Keras and libtpu can work together on a TPU.
+    """Checks that TensorFlow, Keras and libtpu can work together on a TPU.
 
     Args:
-        local: whether the TPU is in this machine, so that libtpu must be too.
+        local: whether the TPU is in this machine, which then needs libtpu.
+
+    Raises:
+        UserError: the versions do not fit together.
     """
     minor = tuple(map(int, tf.__version__.split(".")[:2]))
     keras_major = int(keras.__version__.split(".")[0])
@@ -76,7 +82,7 @@ def _check_libtpu(wheel):
                 "pip install tensorflow-tpu brings it"
             )
     elif wheel:
-        # tensorflow-tpu pins the one libtpu it was built against.
+        # tensorflow-tpu requires the libtpu that it was built against.
         needs = " ".join(importlib.metadata.requires("tensorflow-tpu") or ())
         pinned = re.search(r"\blibtpu\s*==\s*([\w.]+)", needs)
         if pinned and pinned.group(1) != found:
@@ -93,7 +99,7 @@ def _installed(package):
 
 
 def _resolve(tpu):
-    """The resolver; a name is looked up at Google's metadata server, which may never answer."""
+    """Makes the resolver. Google's metadata server, which knows the names, may never answer."""
     result = queue.Queue()
 
     def look_up():
@@ -115,7 +121,7 @@ def _resolve(tpu):
 
 
 def _check_answers(tpu, address):
-    """Connects for a moment: TensorFlow's own connection waits for ever if nobody answers."""
+    """Connects briefly: TensorFlow's own connection would wait for ever without an answer."""
     host, _, port = address.partition(":")
     try:
         socket.create_connection((host, int(port or _PORT)), _CONNECT_SECONDS).close()

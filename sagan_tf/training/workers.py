@@ -1,4 +1,4 @@
-"""The processes that train together: one of them writes and decides, none goes on without all."""
+"""Workers of a multi-worker run: the chief writes, and a failure of one stops all."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from sagan_tf.errors import TrainingError
 
-# What TensorFlow raises on the workers that are left when another has died or restarted.
+# What TensorFlow raises on the other workers when one has died or restarted.
 _LOST = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
@@ -18,20 +18,24 @@ _LOST = (
     tf.errors.FailedPreconditionError,
     tf.errors.InternalError,
 )
-# The part of TensorFlow's pages of words that says what happened.
+# The informative part of TensorFlow's long error text.
 _REASON = re.compile(
     r"(Collective ops is aborted by: [^:]+|connect|failed to)[^\n]*", re.IGNORECASE
 )
 
 
 class Workers:
-    """The workers of a strategy, and ways for them to agree.
+    """The workers of a strategy, with ways for them to agree.
 
-    Every method is called by all workers, in the same order: it waits for the others. With a
-    single worker, which is the usual case, nothing is sent and nothing waits.
+    All workers call the same methods in the same order, and each call waits for the other workers.
+    A single worker, the usual case, sends nothing and does not wait.
 
     Args:
         strategy: `tf.distribute.Strategy`.
+
+    Attributes:
+        count: number of workers.
+        is_chief: whether this process is the worker that writes.
     """
 
     def __init__(self, strategy):
@@ -48,16 +52,16 @@ class Workers:
         self._local_results = strategy.experimental_local_results
 
     def any(self, *flags):
-        """For each flag, whether it is true on any worker."""
+        """Returns for each flag whether it is true on any worker."""
         return tuple(total > 0 for total in self._sum(*map(bool, flags)))
 
     def from_chief(self, number):
-        """The chief's whole number, on all workers."""
+        """Returns the chief's whole number on all workers."""
         return self._sum(number if self.is_chief else 0)[0]
 
     @contextlib.contextmanager
     def fail_together(self):
-        """Runs its body on every worker; if it fails on one, all of them stop."""
+        """Runs its body on every worker; if it fails on one worker, all of them stop."""
         error = None
         try:
             yield
@@ -68,7 +72,7 @@ class Workers:
         except tf.errors.OpError:
             if error is None:
                 raise
-            failed = True  # our own error says more than that the others are gone
+            failed = True  # this worker's own error says more than the loss of the others
         if error is not None:
             raise error
         if failed:
@@ -76,7 +80,7 @@ class Workers:
 
     @contextlib.contextmanager
     def explain_lost_worker(self):
-        """Turns what TensorFlow raises when a worker is lost into one clear line."""
+        """Replaces TensorFlow's error after the loss of a worker by one clear line."""
         try:
             yield
         except _LOST as error:
@@ -98,5 +102,5 @@ class Workers:
 
 def _sum(values):
     context = tf.distribute.get_replica_context()
-    # The identity is on the replica's device, by which TensorFlow knows where to reduce.
+    # The identity is on the device of the replica, so that TensorFlow reduces there.
     return context.all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(values))

@@ -8,7 +8,6 @@ from sagan_tf.errors import ConfigError
 from sagan_tf.runs import checkpoints
 from sagan_tf.runs import directory as run_directory
 from sagan_tf.serving import versions
-from sagan_tf.training import reporting
 
 
 @pytest.mark.parametrize("name", ["v[1]", "v*", "v?", "v\\1", "a]"])
@@ -40,8 +39,3 @@ def test_existing_records_are_taken_literally(tmp_path):
     path = directory / "a.tfrecord"
     path.touch()
     assert records._find(str(directory)) == records._find(str(path)) == [str(path)]
-
-
-def test_the_silent_reporter_has_every_method():
-    names = {name for name in vars(reporting.Reporter) if not name.startswith("_")}
-    assert names <= set(vars(reporting.SilentReporter))

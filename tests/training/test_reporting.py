@@ -1,5 +1,6 @@
-"""What a run writes for TensorBoard beside scalars, and the alarm's voice."""
+"""Summaries of a run for TensorBoard, warnings of the alarm, and reporters without output."""
 
+import inspect
 import io
 import json
 
@@ -7,7 +8,7 @@ import pytest
 from tensorboard.backend.event_processing import event_accumulator
 
 from sagan_tf.runs import directory as run_directory
-from sagan_tf.training.reporting import Reporter
+from sagan_tf.training.reporting import Reporter, SilentReporter
 
 
 def test_a_run_logs_diversity_attention_histograms_and_hyperparameters(small_run):
@@ -37,3 +38,15 @@ def test_the_alarm_speaks_once(reporter):
         reporter.log(step, metrics, 1.0)
     said = reporter._stream.getvalue()
     assert said.count("warning: step 5: the discriminator has won") == said.count("warning") == 1
+
+
+def test_the_silent_reporter_takes_every_call_of_a_reporter():
+    methods = {
+        name: inspect.signature(method)
+        for name, method in inspect.getmembers(Reporter, inspect.isfunction)
+        if not name.startswith("_")
+    }
+    assert {"log", "scores", "samples", "say", "close"} <= methods.keys()
+    for name, signature in methods.items():
+        arguments = [None] * (len(signature.parameters) - 1)
+        assert getattr(SilentReporter(), name)(*arguments) is None

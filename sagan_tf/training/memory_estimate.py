@@ -1,4 +1,4 @@
-"""What a configuration would train, and how much memory it takes, before anything runs."""
+"""Estimate of the parameters and the memory of a configuration, before anything runs."""
 
 import dataclasses
 
@@ -8,17 +8,24 @@ from sagan_tf.models import factory
 from sagan_tf.models.architecture import count_parameters
 
 _FLOAT_BYTES = 4
-# Copies of the weights: G's as trained, averaged, gradient, and Adam's two moments; D has no EMA.
+# Copies of the weights of G: as trained, averaged, the gradient, and Adam's two moments. D has no
+# average.
 _GENERATOR_COPIES, _DISCRIMINATOR_COPIES = 5, 4
-# Operations whose result is their input's memory.
+# Operations whose output shares the memory of their input.
 _VIEWS = frozenset(("Reshape", "Identity", "IdentityN", "Squeeze", "ExpandDims"))
 
 
 def describe(config):
-    """A text for people: the resolved configuration, parameter counts, memory.
+    """Describes a configuration as text: all settings, parameter counts and memory.
 
-    Memory is an estimate for one device: weights with optimizer state exactly, plus the most
-    that an update holds of activations, counted in its traced graph.
+    The memory is an estimate for one device. It adds the weights with the optimizers' state, which
+    are exact, and the largest memory of activations in an update, counted in its traced graph.
+
+    Args:
+        config: `ExperimentConfig`.
+
+    Returns:
+        str of several lines.
     """
     model = factory.build_model(config)
     generator = count_parameters(model.generator)
@@ -38,10 +45,17 @@ def describe(config):
 
 
 def activation_bytes(model, batch_size):
-    """Most bytes of activations alive at once in an update of D or G on `batch_size` images.
+    """Computes the largest memory that activations take at one time in an update of D or G.
 
-    Counted in the order in which the graph's operations were made, without the scratch memory of
-    convolutions.
+    The count follows the order in which the graph's operations were made. It leaves out the scratch
+    memory of convolutions.
+
+    Args:
+        model: `SAGAN`.
+        batch_size: real images of one update.
+
+    Returns:
+        int, in bytes.
     """
     generator, discriminator = model.generator, model.discriminator
     size = (discriminator.resolution, discriminator.resolution, discriminator.channels)
@@ -68,7 +82,14 @@ def activation_bytes(model, batch_size):
 
 
 def needed_operations(graph):
-    """The operations of a function's graph that running it takes, in the order of their making."""
+    """Lists the operations that a function runs, in the order in which they were made.
+
+    Args:
+        graph: `FuncGraph` of a traced `tf.function`.
+
+    Returns:
+        list of `tf.Operation`, without those that no output and no side effect needs.
+    """
     needed = set()
     waiting = [tensor.op for tensor in graph.outputs] + list(graph.control_outputs)
     while waiting:
@@ -80,7 +101,10 @@ def needed_operations(graph):
 
 
 def _peak(operations, batch_size):
-    """Most bytes held at once by tensors with the batch in front; others are weights."""
+    """The largest number of bytes that tensors take at one time, by their first dimension.
+
+    Tensors whose first dimension is the batch are activations. The others are weights.
+    """
     last_use = {
         _owner(tensor).name: number for number, op in enumerate(operations) for tensor in op.inputs
     }
@@ -95,7 +119,7 @@ def _peak(operations, batch_size):
 
 
 def _owner(tensor):
-    """The tensor whose memory this one shows."""
+    """The tensor that owns the memory of `tensor`."""
     while tensor.op.type in _VIEWS:
         tensor = tensor.op.inputs[tensor.value_index]
     return tensor

@@ -1,0 +1,54 @@
+"""Signals that end training: the loop finishes its step and saves first."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP
+
+
+class StopRequest:
+    """Whether a signal has asked this process to stop.
+
+    Attributes:
+        can_come: whether signals are caught; only the main thread of a process can catch them.
+        signal_name: name of the signal, such as "SIGTERM"; None before one has come.
+    """
+
+    def __init__(self, can_come):
+        self.can_come, self.signal_name = can_come, None
+
+
+@contextlib.contextmanager
+def stop_request():
+    """Catches the first signal inside its body; a second signal has its usual effect.
+
+    A SIGHUP that the process ignores, as under `nohup`, is still ignored. Outside the main thread,
+    where Python cannot catch signals, they keep their usual effect.
+
+    Yields:
+        A `StopRequest`, which the body asks between two steps.
+    """
+    request = StopRequest(threading.current_thread() is threading.main_thread())
+    usual = {}
+
+    def note(number, _):
+        request.signal_name = signal.Signals(number).name
+        restore()
+
+    def restore():
+        for number, handler in usual.items():
+            # None is a handler that was not set from Python and cannot be put back.
+            signal.signal(number, handler or signal.SIG_DFL)
+
+    if request.can_come:
+        for number in (getattr(signal, name) for name in _NAMES if hasattr(signal, name)):
+            is_hangup = number == getattr(signal, "SIGHUP", None)
+            if not (is_hangup and signal.getsignal(number) == signal.SIG_IGN):
+                usual[number] = signal.signal(number, note)
+    try:
+        yield request
+    finally:
+        restore()
