@@ -15,8 +15,8 @@ FLAGS = flags.FLAGS
 
 
 def run():
-    """Writes the records, or carries on where a killed preparation stopped."""
-    # Images have no attention, whose default does not fit every resolution.
+    """Writes the TFRecords; the same command resumes a stopped preparation."""
+    # Attention is off: its default resolution does not fit every image resolution.
     config = command_line.config_from_flags(attention_resolution=None)
     if not FLAGS.out:
         raise ConfigError("out", FLAGS.out, "a directory to write to")

@@ -1,4 +1,4 @@
-"""A folder of images: one sub-folder a class, or all images in one folder."""
+"""Folders of images: one sub-folder for each class, or all images in one folder."""
 
 from __future__ import annotations
 
@@ -10,27 +10,26 @@ import numpy as np
 import tensorflow as tf
 
 from sagan_tf.data import decoding, loading
+from sagan_tf.data.source import RandomAccessSource
 from sagan_tf.errors import DataError
 
 _EXTENSIONS = ("jpg", "jpeg", "png", "bmp", "webp")
-_LISTING_THREADS = 16  # listing a bucket waits for the network
+_LISTING_THREADS = 16  # to list a bucket is to wait for the network
 
 
-class FolderSource:
-    """Images in a folder, local or in a bucket, read as they are needed.
+class FolderSource(RandomAccessSource):
+    """Images in a folder, local or in a bucket, read when a batch needs them.
 
-    The sub-folders, sorted by name, are the classes; an image may lie deeper within. A folder
-    without sub-folders has no labels. Hidden files and files of other kinds are left alone.
+    The sub-folders, sorted by name, are the classes; an image may be deeper inside them. A folder
+    without sub-folders has no labels. Hidden files and files of other types are ignored.
 
     Args:
-        directory: the folder.
+        directory: path of the folder.
         config: ExperimentConfig.
 
     Raises:
-        DataError: there is no such folder, or there are no images in it.
+        DataError: the folder does not exist, or has no images.
     """
-
-    random_access = True
 
     def __init__(self, directory, config):
         self.directory = directory
@@ -45,24 +44,14 @@ class FolderSource:
         return decoding.decode(tf.io.read_file(path), self.config)
 
     def fingerprint(self):
-        """A text that changes when files come, go or change class."""
+        """Returns a text that changes when a file is added, removed, renamed or changes class."""
         digest = hashlib.sha256()
         for path, label in zip(self.paths, self.labels):
             digest.update(f"{path}\0{label}\n".encode("utf-8", "surrogateescape"))
         return digest.hexdigest()
 
-    def known_histogram(self):
-        """None: only decoding shows which files are images."""
-
     def batches(self, index_batches):
-        """Images and labels for each batch of indices, decoded in parallel, in order.
-
-        Args:
-            index_batches: tf.data.Dataset of int64 (batch,), of a static size.
-
-        Returns:
-            tf.data.Dataset of uint8 (batch, resolution, resolution, channels) and int32 (batch,).
-        """
+        """Decodes the images of each batch in parallel, in order; see `RandomAccessSource`."""
         paths, labels = tf.constant(self.paths), tf.constant(self.labels)
 
         def load(index):
@@ -72,11 +61,7 @@ class FolderSource:
         return images.batch(index_batches.element_spec.shape[0], drop_remainder=True)
 
     def examples(self, order=None):
-        """Every image, as `loading.Example`.
-
-        Args:
-            order: iterable of indices; None is all, sorted.
-        """
+        """Yields one `loading.Example` for each image; see `Source`."""
         for index in range(self.num_examples) if order is None else order:
             path = self.paths[index]
             load = loading.EncodedImage(self._decoder, path)
@@ -84,7 +69,7 @@ class FolderSource:
 
 
 def _list_images(directory):
-    """Paths, labels and class names (None without sub-folders) below a folder."""
+    """Returns the paths, labels and class names (None without sub-folders) in a folder."""
     if not tf.io.gfile.isdir(directory):
         raise DataError(f"there is no folder {_absolute(directory)}")
     flat, folders = _list(directory)
@@ -107,7 +92,7 @@ def _list_images(directory):
 def _check_classes(directory, flat, folders, found):
     if flat:
         raise DataError(
-            f"{directory} has images both in sub-folders and beside them, such as {flat[0]}; "
+            f"{directory} has images both in sub-folders and directly in it, such as {flat[0]}; "
             "move all images into class sub-folders, or all into one folder"
         )
     empty = [folder for folder, paths in zip(folders, found) if not paths]
@@ -129,7 +114,7 @@ def _list_below(directory):
 
 
 def _list(directory):
-    """Images and sub-folders directly in a folder, sorted."""
+    """Returns the images and the sub-folders directly in a folder, sorted."""
     names = [name for name in sorted(tf.io.gfile.listdir(directory)) if not name.startswith(".")]
     images, others = [], []
     for name in names:

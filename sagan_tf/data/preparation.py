@@ -1,4 +1,4 @@
-"""Any source to sharded TFRecords at the training resolution, in a run that can be restarted."""
+"""Preparation of any source as sharded TFRecords at the training resolution; it can resume."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ import tensorflow as tf
 import tqdm
 
 from sagan_tf import files, hashing, sampling
-from sagan_tf.data import loading, manifest, pipeline, records
+from sagan_tf.data import loading, manifest, pipeline, tfrecords
 from sagan_tf.errors import DataError
 
-_WORK = "in_progress"  # unfinished files, and notes on the finished ones
-_MOST_SHARD_BYTES = 256 << 20
-_WORKERS_SERVED = 8  # a multiple of this many shards splits evenly over 1, 2, 4 or 8 workers
-_ORDER = 103  # place of the stored order under the user's seed
+_WORK = "in_progress"  # directory of unfinished shards, and of notes about finished ones
+_MAX_SHARD_BYTES = 256 << 20
+_WORKERS_SERVED = 8  # a multiple of 8 shards splits evenly over 1, 2, 4 or 8 workers
+_ORDER = 103  # constant that separates the stored order's random stream under the user's seed
 
 
 def prepare(source, config, output_dir, num_shards=None, skip_unreadable=False):
     """Writes every image of a source, decoded and resized, to TFRecords.
 
-    The records hold raw uint8 pixels (`image_raw`), which cost nothing to read. Images of a
-    folder are stored in an order shuffled by `config.seed`, so that a shard is a fair sample.
-    Killed at any moment, the same call carries on: finished shards stay, and a shard gets its
-    name only when it is whole. `dataset.json` comes last.
+    The records hold raw uint8 pixels (`image_raw`), so training does not decode. `config.seed`
+    shuffles the images of a source with random access, so each shard is a random sample. The
+    same call resumes a stopped preparation: a shard gets its name when it is complete, complete
+    shards stay, and `dataset.json` is written last.
 
     Args:
-        source: from `sources.open_source`.
-        config: ExperimentConfig: its data settings and seed.
-        output_dir: a new directory, one that a killed preparation left, or a finished one, which
-            stays as it is; local or in a bucket.
-        num_shards: files; None makes files of up to 256 MiB, a multiple of 8 of them.
-        skip_unreadable: leaves out images that cannot be read and names them in `dataset.json`,
-            instead of failing.
+        source: `source.Source`, from `sources.open_source`.
+        config: ExperimentConfig; its data settings and seed are used.
+        output_dir: a new directory, or that of a preparation with the same settings. A finished
+            preparation stays unchanged. Local or in a bucket.
+        num_shards: number of files; None writes a multiple of 8 files of up to 256 MiB each.
+        skip_unreadable: if True, images that cannot be read are left out and listed in
+            `dataset.json`; if False, they are an error.
 
     Returns:
-        The `manifest.Manifest`.
+        `manifest.Manifest`.
 
     Raises:
-        DataError: an image cannot be read, or the directory holds something else.
+        DataError: an image cannot be read, or the directory has other contents.
     """
     num_shards = num_shards or _default_num_shards(source, config)
     plan = _Plan(
@@ -67,7 +67,7 @@ def prepare(source, config, output_dir, num_shards=None, skip_unreadable=False):
 
 
 def _write(source, config, plan, directory, skip_unreadable):
-    """Writes all that is missing, `dataset.json` last."""
+    """Writes the missing shards, then `dataset.json`."""
     tf.io.gfile.makedirs(os.path.join(directory, _WORK))
     shards = _write_shards(source, config, plan, directory, skip_unreadable)
     result = manifest.Manifest(
@@ -86,7 +86,7 @@ def _write(source, config, plan, directory, skip_unreadable):
 
 @dataclasses.dataclass(frozen=True)
 class _Plan:
-    """What a directory is being filled with; a restart must have the same."""
+    """Settings of a preparation; a call that resumes must have the same."""
 
     dataset: str
     split: str
@@ -97,7 +97,7 @@ class _Plan:
     seed: int
 
     def claim(self, directory):
-        """Writes the plan into a new directory; compares it with one that is there.
+        """Writes the plan to a new directory, or compares it with the directory's plan.
 
         Raises:
             DataError: the directory has another plan, or other files and no plan.
@@ -118,13 +118,13 @@ class _Plan:
                 )
 
     def _check_new(self, directory):
-        """Raises DataError if more is there than a preparation killed at once may have left."""
+        """Raises DataError if a directory without a plan has other files than parts of a plan."""
         names = tf.io.gfile.listdir(directory) if tf.io.gfile.isdir(directory) else []
         if any(not name.startswith(manifest.PLAN_NAME) for name in names):
             raise DataError(f"{directory} is not empty and was not made by prepare_data")
 
     def bounds(self, shard):
-        """First position of a shard, and the first after it."""
+        """Returns the first position of a shard, and the first position after it."""
         return (
             shard * self.num_examples // self.num_shards,
             (shard + 1) * self.num_examples // self.num_shards,
@@ -137,7 +137,7 @@ class _Plan:
         return os.path.join(directory, _WORK, self.file_name(shard))
 
     def finish_shard(self, directory, shard, written):
-        """Gives a whole file its place, and returns its `manifest.Shard`."""
+        """Moves a complete file to its place; returns its `manifest.Shard`."""
         path = self.unfinished_path(directory, shard)
         result = manifest.Shard(
             file=self.file_name(shard),
@@ -152,7 +152,7 @@ class _Plan:
         return result
 
     def finished_shard(self, directory, shard):
-        """The `manifest.Shard` that `finish_shard` returned in an earlier run, or None."""
+        """Returns the `manifest.Shard` of a shard that an earlier call finished, or None."""
         path = os.path.join(directory, self.file_name(shard))
         note = f"{self.unfinished_path(directory, shard)}.json"
         if not (tf.io.gfile.exists(path) and tf.io.gfile.exists(note)):
@@ -163,12 +163,12 @@ class _Plan:
 
 def _default_num_shards(source, config):
     image_bytes = config.resolution**2 * config.channels
-    shards = math.ceil(source.num_examples * image_bytes / _MOST_SHARD_BYTES)
+    shards = math.ceil(source.num_examples * image_bytes / _MAX_SHARD_BYTES)
     return math.ceil(shards / _WORKERS_SERVED) * _WORKERS_SERVED
 
 
 def _write_shards(source, config, plan, directory, skip_unreadable):
-    """Writes the shards that are not there yet; returns all as `manifest.Shard`."""
+    """Writes the missing shards; returns a `manifest.Shard` for every shard."""
     shards = [plan.finished_shard(directory, number) for number in range(plan.num_shards)]
     missing = [number for number, shard in enumerate(shards) if shard is None]
     done = sum(shard.num_examples for shard in shards if shard)
@@ -192,7 +192,7 @@ def _write_shards(source, config, plan, directory, skip_unreadable):
 
 
 class _Written(typing.NamedTuple):
-    """What went into a file."""
+    """Summary of one written file: records, {label: images}, and images left out."""
 
     count: int
     histogram: dict
@@ -207,13 +207,13 @@ def _write_records(images, path, bar):
             if item.problem:
                 problems.append(item)
                 continue
-            writer.write(records.serialize(item.image, item.label))
+            writer.write(tfrecords.serialize(item.image, item.label))
             histogram[item.label] += 1
     return _Written(sum(histogram.values()), dict(sorted(histogram.items())), problems)
 
 
 def _examples_of(source, plan, shards):
-    """The examples of some shards, in the stored order."""
+    """Returns the examples of the given shards, in the stored order."""
     if not source.random_access:
         wanted = np.zeros(plan.num_examples, bool)
         for shard in shards:

@@ -14,13 +14,13 @@ import tensorflow as tf
 
 from sagan_tf import files
 from sagan_tf.config import FIELDS, ExperimentConfig
-from sagan_tf.data import inspect
+from sagan_tf.data import preflight
 from sagan_tf.errors import RunDirectoryError, first_line
 
 _CONFIG = "config.json"
 _CLASS_NAMES = "class_names.json"
 # `--check_data` may have looked at the images before the run began.
-_PREFLIGHT_FILES = {inspect.REPORT_NAME, inspect.GRID_NAME, inspect.UNREADABLE_NAME}
+_PREFLIGHT_FILES = {preflight.REPORT_NAME, preflight.GRID_NAME, preflight.UNREADABLE_NAME}
 
 
 class RunDirectory:

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from sagan_tf import ops, sampling
-from sagan_tf.data import inspect, pipeline, sources
+from sagan_tf.data import pipeline, preflight, sources
 from sagan_tf.errors import ConfigError, TrainingError
 from sagan_tf.evaluation.runs import RunScorer
 from sagan_tf.evaluation.settings import EvaluationConfig
@@ -59,7 +59,7 @@ def _train(config, run_dir, data_dir, strategy, workers, stream):
         source = sources.open_source(config, data_dir)
         if workers.is_chief:
             run_directory.start(run_dir, config)
-            report = inspect.check(source, config, run.path)
+            report = preflight.check(source, config, run.path)
             run.write_class_names(source.class_names)
     with strategy.scope():
         model = factory.build_model(config, run.read_class_names())

@@ -1,4 +1,4 @@
-"""Every kind of image file, against Pillow."""
+"""Decoding of every image format, compared with Pillow."""
 
 import io
 

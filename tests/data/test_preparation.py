@@ -1,4 +1,4 @@
-"""Preparation: the right pixels, whole files only, and carrying on after a kill."""
+"""Preparation: the right pixels, complete files only, and resuming after a kill."""
 
 import json
 import os

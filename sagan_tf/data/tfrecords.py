@@ -1,4 +1,4 @@
-"""TFRecord files: those that `prepare_data.py` wrote, and other people's."""
+"""TFRecord files, from `prepare_data` or from other software."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import tensorflow as tf
 from google.protobuf import message
 
 from sagan_tf.data.manifest import FILE_NAME, PLAN_NAME, Manifest
-from sagan_tf.data.sequential import SequentialSource
+from sagan_tf.data.source import SequentialSource
 from sagan_tf.errors import ConfigError, DataError
 
-# `image_raw`: uint8 pixels at the training resolution, the format of the released SAGAN code and
-# of openai/improved-gan before it. The others are encoded images: TFDS's names and TF-Slim's.
+# `image_raw` holds uint8 pixels at the training resolution, the format of the released SAGAN code
+# and of openai/improved-gan. The others hold encoded images, under the names of TFDS and TF-Slim.
 RAW_IMAGE, LABEL = "image_raw", "label"
 _IMAGE_KEYS = (RAW_IMAGE, "image", "image/encoded", "encoded")
 _LABEL_KEYS = (LABEL, "image/class/label", "class")
@@ -23,16 +23,17 @@ _PARALLEL_FILES = 16
 class RecordSource(SequentialSource):
     """Images in TFRecord files.
 
-    With a `dataset.json` beside them, the files are checked against it; without, the names of the
-    features are found in the first record and the records are counted, which reads all files.
+    If their directory has a `dataset.json`, the files are checked against it. Otherwise the first
+    record gives the names of the features, and all files are read once to count the records.
 
     Args:
-        pattern: glob of the files, or their directory; local or in a bucket.
+        pattern: a file, a directory or a glob; local or in a bucket. An existing path is taken
+            literally.
         config: ExperimentConfig.
 
     Raises:
-        DataError: no files, damaged files, or no image in them.
-        ConfigError: they hold images of another resolution, channels or crop.
+        DataError: there are no files, they are damaged, or they hold no images.
+        ConfigError: the images have another resolution, number of channels, crop or background.
     """
 
     def __init__(self, pattern, config):
@@ -77,21 +78,24 @@ class RecordSource(SequentialSource):
             )
 
     def fingerprint(self):
-        """A text that changes with the contents (prepared files) or the files' sizes (others)."""
+        """Returns a text that changes with the contents (prepared files) or sizes (other files)."""
         if self.manifest:
             return self.manifest.checksum
         sizes = "\n".join(f"{path}\0{tf.io.gfile.stat(path).length}" for path in self.paths)
         return hashlib.sha256(sizes.encode()).hexdigest()
 
     def known_histogram(self):
-        """{label: images} of prepared files, once their checksums hold; None for others."""
+        """Verifies the checksums of prepared files; returns {label: images}, None for others."""
         if not self.manifest:
             return None
         self.manifest.check_contents(self.directory)
         return self.manifest.histogram
 
     def records(self, seed, num_shards, shard):
-        """See `SequentialSource`: whole files for each worker where they divide evenly."""
+        """Returns one pass over a worker's records; see `SequentialSource`.
+
+        A worker reads whole files if the number of workers divides the number of files.
+        """
         by_file = self._shares_files(num_shards)
         paths = tf.constant(self.paths[shard::num_shards] if by_file else self.paths)
         if seed is not None:
@@ -107,7 +111,7 @@ class RecordSource(SequentialSource):
         return records
 
     def image_batches(self, records, batch_size):
-        """See `SequentialSource`: raw pixels are parsed a batch at a time."""
+        """Returns batches of images and labels; raw pixels are parsed a batch at a time."""
         if self._image_key != RAW_IMAGE:
             return super().image_batches(records, batch_size)
 
@@ -119,19 +123,19 @@ class RecordSource(SequentialSource):
         return batches.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
 
     def shard_size(self, num_shards, shard):
-        """See `SequentialSource`."""
+        """Returns the number of a worker's records; see `SequentialSource`."""
         if self._shares_files(num_shards):
             return sum(self._counts[shard::num_shards])
         return -(-(self.num_examples - shard) // num_shards)
 
     def decode(self, encoded):
-        """See `SequentialSource`: raw pixels need no decoding."""
+        """Returns the image and its size; raw pixels are only reshaped."""
         if self._image_key != RAW_IMAGE:
             return super().decode(encoded)
         return self._pixels(encoded), tf.fill((2,), self.config.resolution)
 
     def _pixels(self, raw):
-        """Images of a string tensor of any shape."""
+        """Images uint8 (..., resolution, resolution, channels) of a string tensor (...)."""
         side, channels = self.config.resolution, self.config.channels
         pixels = tf.io.decode_raw(raw, tf.uint8)
         return tf.reshape(pixels, [*raw.shape, side, side, channels])
@@ -141,7 +145,7 @@ class RecordSource(SequentialSource):
         return len(self.paths) % num_shards == 0
 
     def parse(self, record):
-        """See `SequentialSource`; a batch of records gives a batch of each."""
+        """Returns the image and the label of a record, or of each record of a batch (n,)."""
         features = {self._image_key: tf.io.FixedLenFeature((), tf.string)}
         if self._label_key:
             features[self._label_key] = tf.io.FixedLenFeature((), tf.int64)
@@ -152,7 +156,7 @@ class RecordSource(SequentialSource):
 
 
 def serialize(image, label):
-    """One prepared image as a record.
+    """Serializes one prepared image as a record, bytes.
 
     Args:
         image: uint8 (height, width, channels), NumPy.
@@ -189,7 +193,7 @@ def _find(pattern):
 
 
 def _first_features(path):
-    """The features of the first record of a file, by name."""
+    """Returns {name: feature} of the first record of a file."""
     try:
         record = next(iter(tf.data.TFRecordDataset(path)))
         return tf.train.Example.FromString(record.numpy()).features.feature
@@ -198,7 +202,7 @@ def _first_features(path):
 
 
 def _feature_names(path, features):
-    """The names of the image and the label feature, None for no label."""
+    """Returns the names of the image feature and of the label feature (None without labels)."""
     image_key = next((key for key in _IMAGE_KEYS if key in features), None)
     if image_key is None:
         raise DataError(
@@ -209,7 +213,7 @@ def _feature_names(path, features):
 
 
 def _count(path):
-    """Records in a file, by reading it."""
+    """Reads a file and returns its number of records."""
     try:
         return int(tf.data.TFRecordDataset(path).reduce(tf.constant(0, tf.int64), _add_one))
     except tf.errors.OpError as error:

@@ -1,4 +1,4 @@
-"""The preflight finds what would spoil a run, and names it."""
+"""The preflight finds the faults of a data set, and names them."""
 
 import json
 import pathlib
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sagan_tf.data import inspect, loading, sources
+from sagan_tf.data import loading, preflight, sources
 from sagan_tf.errors import DataError
 from tests.data.conftest import write_idx
 from tests.data.pictures import COUNT, encode, number_of, numbered, photo
@@ -16,26 +16,26 @@ JPEG = encode(photo(40, 30), "JPEG")
 
 
 def check(config, out):
-    return inspect.check(sources.open_source(config), config, str(out))
+    return preflight.check(sources.open_source(config), config, str(out))
 
 
 def test_report_of_every_kind_of_source(opened, tmp_path):
     source, config = opened()
-    report = inspect.check(source, config, str(tmp_path))
+    report = preflight.check(source, config, str(tmp_path))
     assert (report.num_examples, report.num_checked) == (COUNT, COUNT)
     assert report.histogram == {0: 13, 1: 12, 2: 12}
     assert report.class_names == source.class_names
     assert (report.unseen, report.too_small) == ((), ())
     text = str(report)
     assert "37 images, 3 labels" in text and "13  0" in text
-    assert inspect.Report.read(str(tmp_path)) == report
+    assert preflight.Report.read(str(tmp_path)) == report
     assert set(json.loads((tmp_path / "data.json").read_text())["histogram"]) == {"0", "1", "2"}
 
 
 @pytest.mark.parametrize("opened", ["idx", "folder"], indirect=True)
 def test_the_picture_is_what_the_network_sees(opened, tmp_path):
     source, config = opened(global_batch_size=16)
-    inspect.check(source, config, str(tmp_path))
+    preflight.check(source, config, str(tmp_path))
     grid = np.asarray(Image.open(tmp_path / "data.png"))
     assert grid.shape == (8 * 18 + 2, 8 * 18 + 2)
     tiles = [
@@ -77,7 +77,7 @@ def test_small_images_are_named_and_pass(write_folder, settings, tmp_path):
 def test_labels_outside_num_classes(opened, tmp_path):
     source, config = opened(num_classes=2)
     with pytest.raises(DataError, match="num_classes=2, but .* has the label 2; labels must be in"):
-        inspect.check(source, config, str(tmp_path))
+        preflight.check(source, config, str(tmp_path))
     assert not (tmp_path / "data.json").exists()
 
 
@@ -119,10 +119,10 @@ def test_a_passed_check_is_remembered(write_folder, settings, tmp_path, monkeypa
 
 
 def test_huge_sequential_sources_are_checked_in_part(datasets, settings, tmp_path, monkeypatch):
-    monkeypatch.setattr(inspect, "_MOST_RECORDS", 20)
+    monkeypatch.setattr(preflight, "_MAX_RECORDS", 20)
     config = settings(dataset="tfds:tiny_pictures", channels=1)
     source = sources.open_source(config, str(datasets["root"] / "tfds"))
-    report = inspect.check(source, config, str(tmp_path))
+    report = preflight.check(source, config, str(tmp_path))
     assert (report.num_examples, report.num_checked) == (COUNT, 20)
     assert "checked the first 20 records" in str(report)
 
