@@ -27,6 +27,11 @@ def read_text(path):
         return file.read()
 
 
+def real_path(path):
+    """Returns a path without symbolic links, which only local file systems have."""
+    return path if "://" in path else os.path.realpath(path)
+
+
 def check_no_pattern(argument, path):
     """Refuses a path that TensorFlow would read as a pattern, and so take for other files.
 

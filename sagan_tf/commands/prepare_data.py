@@ -3,7 +3,7 @@
 from absl import flags
 
 from sagan_tf import command_line
-from sagan_tf.data import preparation, sources
+from sagan_tf.data import preflight, preparation, sources
 from sagan_tf.errors import ConfigError
 
 command_line.define_config_flags("imagenet_128")
@@ -22,6 +22,8 @@ def run():
         raise ConfigError("out", FLAGS.out, "a directory to write to")
     source = sources.open_source(config, FLAGS.data_dir)
     print(f"{config.dataset}: {source.num_examples:,} images to {FLAGS.out}")
+    for warning in preflight.warnings(source):
+        print(f"  warning: {warning}")
     manifest = preparation.prepare(
         source, config, FLAGS.out, FLAGS.num_shards, FLAGS.skip_unreadable
     )

@@ -14,6 +14,8 @@ from sagan_tf.data import preprocessing
 
 _JPEG_REDUCTIONS = (1, 2, 4, 8)
 _EXIF_BYTES = 1024  # the orientation is near the start of the EXIF block
+_PNG_COLOUR_TYPE = 25  # offset of the byte; 0 is gray without alpha
+_DCT_METHOD = "INTEGER_ACCURATE"  # TensorFlow's default is off by up to 10 levels
 _MIN_BYTES = 32  # a shorter file is not an image
 _MAGIC = (b"\xff\xd8\xff", b"\x89PN", b"BM", b"RIFF")
 
@@ -48,18 +50,59 @@ def decode(encoded, config):
     """
     branches = [
         lambda: _decode_jpeg(encoded, config),
-        lambda: _finish(_decode_png(encoded, config), config),
+        lambda: _finish(_decode_png(encoded, config.background), config),
         lambda: _finish(_decode_bmp(encoded), config),
-        lambda: _finish(_decode_webp(encoded, config), config),
-        lambda: _refuse(config),
+        lambda: _finish(_decode_webp(encoded, config.background), config),
+        lambda: _finish(_refuse(f"not a {known_kinds()} image"), config),
     ]
-    kinds = tf.stack([tf.strings.substr(encoded, 0, len(magic)) == magic for magic in _MAGIC])
-    kinds &= tf.strings.length(encoded) >= _MIN_BYTES
-    kind = tf.argmax(tf.concat([kinds, [True]], axis=0), output_type=tf.int32)
-    image, size = tf.switch_case(kind, branches)
+    image, size = tf.switch_case(_kind(encoded), branches)
     image = preprocessing.convert_channels(image, config.channels)
     image.set_shape((config.resolution, config.resolution, config.channels))
     return image, size
+
+
+def decode_whole(encoded, background):
+    """Decodes one image to the same pixels as `decode`, but without crop and resize.
+
+    Args:
+        encoded: bytes, the contents of a JPEG, PNG, BMP or WebP file.
+        background: one of `config.BACKGROUNDS`, which transparent pixels show.
+
+    Returns:
+        uint8 (height, width, channels), NumPy. A gray file has 1 channel, any other has 3.
+
+    Raises:
+        tf.errors.InvalidArgumentError: the format is another one, or the file is damaged.
+    """
+    branches = [
+        lambda: _turn_upright(_decode_whole_jpeg(encoded), encoded),
+        lambda: _decode_png(encoded, background),
+        lambda: _decode_bmp(encoded),
+        lambda: _decode_webp(encoded, background),
+        lambda: _refuse(f"not a {known_kinds()} image"),
+    ]
+    kind = int(_kind(encoded))
+    image = branches[kind]().numpy()
+    return image[..., :1] if _is_gray(encoded, kind) else image
+
+
+def _kind(encoded):
+    """Returns the index in `_MAGIC` of the format of a file, its length if there is none."""
+    kinds = tf.stack([tf.strings.substr(encoded, 0, len(magic)) == magic for magic in _MAGIC])
+    kinds &= tf.strings.length(encoded) >= _MIN_BYTES
+    return tf.argmax(tf.concat([kinds, [True]], axis=0), output_type=tf.int32)
+
+
+def _is_gray(encoded, kind):
+    """Returns True if a file stores gray values without alpha, and not colours."""
+    if kind == _MAGIC.index(b"\x89PN"):
+        return encoded[_PNG_COLOUR_TYPE] == 0
+    if kind == _MAGIC.index(b"\xff\xd8\xff"):
+        return int(tf.io.extract_jpeg_shape(encoded)[2]) == 1
+    if kind == _MAGIC.index(b"BM") and tf.io.decode_bmp(encoded).shape[-1] == 1:
+        palette = _bmp_palette(encoded).numpy()
+        return bool((palette == palette[:, :1]).all())
+    return False
 
 
 def _finish(image, config):
@@ -96,8 +139,12 @@ def _decode_jpeg_square(encoded, size, reduction):
         tf.stack([top, left, side, side]),
         channels=3,
         ratio=reduction,
-        dct_method="INTEGER_ACCURATE",  # TensorFlow's default is off by up to 10 levels
+        dct_method=_DCT_METHOD,
     )
+
+
+def _decode_whole_jpeg(encoded):
+    return tf.io.decode_jpeg(encoded, channels=3, dct_method=_DCT_METHOD)
 
 
 def _turn_upright(image, encoded):
@@ -123,7 +170,7 @@ def _exif_orientation(encoded):
     return tf.where((value >= 1) & (value <= 8), value, 1)
 
 
-def _decode_png(encoded, config):
+def _decode_png(encoded, background):
     image = tf.io.decode_png(encoded, channels=4)
     depth = tf.cast(tf.io.decode_raw(tf.strings.substr(encoded, 24, 1), tf.uint8)[0], tf.int32)
     # Below 8 bits, TensorFlow gives opaque pixels the alpha 2^bits - 1 instead of 255.
@@ -131,7 +178,7 @@ def _decode_png(encoded, config):
     return tf.cond(
         (depth < 8) & tf.reduce_all(image[..., 3] == filler),
         lambda: image[..., :3],
-        lambda: preprocessing.composite(image, BACKGROUNDS[config.background]),
+        lambda: preprocessing.composite(image, BACKGROUNDS[background]),
     )
 
 
@@ -157,20 +204,29 @@ def _bmp_palette(encoded):
     return tf.reshape(entries, (-1, 4))[:, 2::-1]
 
 
-def _decode_webp(encoded, config):
-    """Decodes a WebP image that is not animated."""
+def _decode_webp(encoded, background):
+    """Decodes a WebP image that is not animated.
+
+    TensorFlow's decoder corrupts memory with some animations, so it must not run on one. The
+    header of an extended file (`VP8X`) has a bit for them:
+    https://developers.google.com/speed/webp/docs/riff_container
+    """
     if not can_read_webp():
-        return _refuse(config)[0]
-    image = tf.io.decode_webp(encoded)[0]
+        return _refuse(f"not a {known_kinds()} image")
+    flags = tf.io.decode_raw(tf.strings.substr(encoded, 20, 1), tf.uint8)[0]
+    is_animated = (tf.strings.substr(encoded, 12, 4) == b"VP8X") & (flags & 2 != 0)
+    message = "an animated WebP image, and only still images can be read"
+    with tf.control_dependencies([tf.debugging.Assert(~is_animated, [message])]):
+        image = tf.io.decode_webp(tf.identity(encoded))[0]
     image = tf.cond(
         tf.shape(image)[-1] == 4,
-        lambda: preprocessing.composite(image, BACKGROUNDS[config.background]),
+        lambda: preprocessing.composite(image, BACKGROUNDS[background]),
         lambda: image[..., :3],
     )
     return tf.ensure_shape(image, (None, None, 3))
 
 
-def _refuse(config):
-    with tf.control_dependencies([tf.debugging.Assert(False, [f"not a {known_kinds()} image"])]):
-        image = tf.zeros((config.resolution, config.resolution, 3), tf.uint8)
-    return image, tf.zeros(2, tf.int32)
+def _refuse(reason):
+    """Raises InvalidArgumentError when it runs, and has the type of an image (h, w, 3)."""
+    with tf.control_dependencies([tf.debugging.Assert(False, [reason])]):
+        return tf.zeros((1, 1, 3), tf.uint8)

@@ -14,7 +14,7 @@ import tensorflow as tf
 import tqdm
 
 from sagan_tf import files
-from sagan_tf.data import loading, manifest, pipeline, sources
+from sagan_tf.data import listing, loading, manifest, pipeline, sources
 from sagan_tf.errors import DataError
 from sagan_tf.images import image_grid, save_png
 
@@ -39,6 +39,7 @@ class Report:
         too_small: names of images smaller than the resolution; they become blurred.
         preprocessing: the settings that the check depends on.
         fingerprint: text that changes with the data.
+        warnings: tuple of str; a line for each other oddity of the data.
     """
 
     dataset: str
@@ -50,6 +51,7 @@ class Report:
     too_small: tuple
     preprocessing: dict
     fingerprint: str
+    warnings: tuple = ()
 
     def __str__(self):
         lines = [f"{self.dataset}: {self.num_examples:,} images, {len(self.histogram)} labels"]
@@ -71,6 +73,7 @@ class Report:
                 f"  warning: {len(self.too_small)} images are smaller than the resolution and "
                 f"will be blurred: {names}{more}"
             )
+        lines += [f"  warning: {warning}" for warning in self.warnings]
         return "\n".join(lines)
 
     def _name(self, label):
@@ -93,8 +96,8 @@ class Report:
             if values["class_names"] is not None:
                 values["class_names"] = tuple(values["class_names"])
             values["histogram"] = {int(label): n for label, n in values["histogram"].items()}
-            for name in ("unseen", "too_small"):
-                values[name] = tuple(values[name])
+            for name in ("unseen", "too_small", "warnings"):
+                values[name] = tuple(values.get(name, ()))
             return cls(**values)
         except (ValueError, KeyError, TypeError, AttributeError):
             return None  # written by another version, so the check runs again
@@ -123,10 +126,18 @@ def check(source, config, output_dir):
     """
     tf.io.gfile.makedirs(output_dir)
     report = _remembered(source, config, output_dir) or _survey(source, config, output_dir)
+    report = dataclasses.replace(report, warnings=warnings(source))
     _check_labels(report, source, config)
     _save_grid(source, config, os.path.join(output_dir, GRID_NAME))
     report.write(output_dir)
     return report
+
+
+def warnings(source):
+    """Returns a line for each oddity of the data that does not prevent training, a tuple."""
+    splits = listing.split_names(source.class_names)
+    lines = [f"the classes {', '.join(splits)} have the names of splits"] if splits else []
+    return (*lines, *source.warnings)
 
 
 def _remembered(source, config, output_dir):

@@ -22,11 +22,13 @@ class Source(abc.ABC):
         class_names: tuple of str, the name of each label; None if the data have no names.
         has_labels: bool; False if all labels are 0 because the data have none.
         random_access: bool; True if `examples` accepts an order.
+        warnings: tuple of str; a line for each part of the data that is not used.
     """
 
     random_access: bool
     class_names = None
     has_labels = True
+    warnings = ()
 
     @abc.abstractmethod
     def fingerprint(self):

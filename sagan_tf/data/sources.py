@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from sagan_tf.data import listing
 from sagan_tf.data.arrays import ArraySource
 from sagan_tf.data.folder import FolderSource
 from sagan_tf.data.tfds_source import TFDSSource
@@ -41,6 +42,7 @@ def open_source(config, data_dir=None):
         DataError: the data cannot be used; the message names the path or the data set.
         ConfigError: a setting does not fit the data.
     """
+    listing.check_text("dataset", config.dataset)
     kind, _, rest = config.dataset.partition(":")
     source = _OPENERS[kind](rest, config, data_dir)
     if source.num_examples == 0:
