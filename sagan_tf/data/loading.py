@@ -22,7 +22,7 @@ from sagan_tf.errors import DataError
 _NAMES_SHOWN = 5
 _GROUP = 16  # images decoded in one call
 # TensorFlow's messages quote bytes of damaged files. Python fails to decode some of them as text.
-_DAMAGED = (tf.errors.OpError, UnicodeDecodeError)
+READ_ERRORS = (tf.errors.OpError, UnicodeDecodeError)
 
 
 class Example(typing.NamedTuple):
@@ -124,7 +124,7 @@ def _load_group(group):
     if len(decoders) == 1 and None not in decoders:
         try:
             images, sizes = decoders.pop()([example.load.payload for example in group])
-        except _DAMAGED:
+        except READ_ERRORS:
             pass  # one image of the group is damaged; loading each alone shows which
         else:
             rows = zip(group, images, sizes.tolist())
@@ -135,7 +135,7 @@ def _load_group(group):
 def _load(example):
     try:
         image, size = example.load()
-    except _DAMAGED as error:
+    except READ_ERRORS as error:
         return Loaded(example.name, example.label, None, None, _reason(error))
     return Loaded(example.name, example.label, image, size, None)
 

@@ -87,16 +87,19 @@ class Manifest:
 
     @classmethod
     def read(cls, directory):
-        """Reads the manifest of a directory; returns None if it has none.
+        """Reads the manifest of a directory; returns None if it has none of ours.
 
         Raises:
-            DataError: the file is not a manifest, or was edited.
+            DataError: the file is damaged, or was edited.
         """
         path = os.path.join(directory, FILE_NAME)
         if not tf.io.gfile.exists(path):
             return None
+        text = _read_own(directory, path)
+        if text is None:
+            return None
         try:
-            values = json.loads(files.read_text(path))
+            values = json.loads(text)
             names = values["class_names"]
             manifest = cls(
                 source=values["source"],
@@ -141,6 +144,19 @@ class Manifest:
             path = os.path.join(directory, shard.file)
             if hashing.file_sha256(path) != shard.sha256:
                 raise DataError(f"{path} is damaged: its checksum is not that of dataset.json")
+
+
+def _read_own(directory, path):
+    """Returns the text of a `dataset.json` unless it is another program's; then None.
+
+    `prepare_data` leaves its plan beside the file. If only the shards were copied, the names of
+    our settings tell.
+    """
+    with tf.io.gfile.GFile(path, "rb") as file:
+        text = file.read().decode(errors="replace")
+    has_plan = tf.io.gfile.exists(os.path.join(directory, PLAN_NAME))
+    is_ours = has_plan or ('"shards"' in text and '"preprocessing"' in text)
+    return text if is_ours else None
 
 
 def preprocessing_of(config):

@@ -8,16 +8,23 @@ import os
 import tensorflow as tf
 from google.protobuf import message
 
-from sagan_tf.data.manifest import FILE_NAME, PLAN_NAME, Manifest
+from sagan_tf.data import listing, loading
+from sagan_tf.data.manifest import PLAN_NAME, Manifest
 from sagan_tf.data.source import SequentialSource
-from sagan_tf.errors import ConfigError, DataError
+from sagan_tf.errors import ConfigError, DataError, first_line
 
 # `image_raw` holds uint8 pixels at the training resolution, the format of the released SAGAN code
 # and of openai/improved-gan. The others hold encoded images, under the names of TFDS and TF-Slim.
 RAW_IMAGE, LABEL = "image_raw", "label"
 _IMAGE_KEYS = (RAW_IMAGE, "image", "image/encoded", "encoded")
 _LABEL_KEYS = (LABEL, "image/class/label", "class")
+_KINDS = {
+    "bytes_list": "bytes (text or an image)",
+    "float_list": "a floating-point number",
+    "int64_list": "an integer",
+}
 _PARALLEL_FILES = 16
+_RECORDS_CHECKED_AT_ONCE = 64
 
 
 class RecordSource(SequentialSource):
@@ -58,24 +65,78 @@ class RecordSource(SequentialSource):
     def _open_foreign(self):
         if tf.io.gfile.exists(os.path.join(self.directory, PLAN_NAME)):
             raise DataError(f"{self.directory} is not prepared to its end; run prepare_data again")
-        features = _first_features(self.paths[0])
-        self._image_key, self._label_key = _feature_names(self.paths[0], features)
-        if self._image_key == RAW_IMAGE:
-            self._check_raw_size(features)
-        self._counts = [_count(path) for path in self.paths]
+        path, features = _first_features(self.paths)
+        self._image_key, self._label_key = _feature_names(path, features)
         self.class_names, self.has_labels = None, self._label_key is not None
+        if self._image_key == RAW_IMAGE:
+            self._check_raw_size(path, features)
+        self._counts = [self._count(path) for path in self.paths]
 
-    def _check_raw_size(self, features):
-        config = self.config
-        found = len(features[RAW_IMAGE].bytes_list.value[0])
-        wanted = config.resolution**2 * config.channels
-        if found != wanted:
+    def _check_raw_size(self, path, features):
+        """Raises ConfigError if the first record has images of another size."""
+        sizes = [len(pixels) for pixels in features[RAW_IMAGE].bytes_list.value]
+        if sizes and sizes[0] != self._raw_size():
+            side, channels = self.config.resolution, self.config.channels
             raise ConfigError(
                 "resolution",
-                config.resolution,
-                f"that of {self.paths[0]}: its images have {found} bytes, not {wanted} "
-                f"({config.resolution} x {config.resolution} x {config.channels} channels)",
+                side,
+                f"that of {path}: its images have {sizes[0]} bytes, not {self._raw_size()} "
+                f"({side} x {side} x {channels} channels)",
             )
+
+    def _raw_size(self):
+        return self.config.resolution**2 * self.config.channels
+
+    def _count(self, path):
+        """Reads a file and returns its number of records, which must all be usable.
+
+        Training parses whole batches and so could not name a record.
+        """
+
+        def count(total, records):
+            encoded, labels = self.parse(records)
+            if self._image_key == RAW_IMAGE:
+                tf.debugging.assert_equal(tf.strings.length(encoded), self._raw_size())
+            return total + tf.size(labels, tf.int64)
+
+        batches = tf.data.TFRecordDataset(path).batch(_RECORDS_CHECKED_AT_ONCE)
+        try:
+            return int(batches.reduce(tf.constant(0, tf.int64), count))
+        except tf.errors.DataLossError as error:
+            raise DataError(f"{path} is damaged: {error.message}") from error
+        except loading.READ_ERRORS as error:
+            raise DataError(self._describe_bad_record(path, error)) from error
+
+    def _describe_bad_record(self, path, error):
+        """Names the first record that cannot be used, and the reason."""
+        for index, record in enumerate(tf.data.TFRecordDataset(path).as_numpy_iterator()):
+            problem = self._problem(record)
+            if problem:
+                return f"record {index} of {path} cannot be used: {problem}"
+        return f"{path} cannot be read: {first_line(error)}"
+
+    def _problem(self, record):
+        """Returns the reason why a record cannot be used, or None."""
+        try:
+            features = tf.train.Example.FromString(record).features.feature
+        except message.DecodeError:
+            return "it is not a tf.train.Example"
+        for key, wanted in ((self._image_key, "bytes_list"), (self._label_key, "int64_list")):
+            if key is None:
+                continue
+            kind = features[key].WhichOneof("kind") if key in features else None
+            if kind is None:
+                return f"it has no {key!r}"
+            if kind != wanted:
+                return f"{key!r} is {_KINDS[kind]}; it must be {_KINDS[wanted]}"
+            count = len(getattr(features[key], kind).value)
+            if count != 1:
+                return f"{key!r} has {count} values; it must have one"
+        if self._image_key == RAW_IMAGE:
+            size = len(features[RAW_IMAGE].bytes_list.value[0])
+            if size != self._raw_size():
+                return f"{RAW_IMAGE!r} has {size} bytes; it must have {self._raw_size()}"
+        return None
 
     def fingerprint(self):
         """Returns a text that changes with the contents (prepared files) or sizes (other files)."""
@@ -151,7 +212,7 @@ class RecordSource(SequentialSource):
             features[self._label_key] = tf.io.FixedLenFeature((), tf.int64)
         parsed = tf.io.parse_example(record, features)
         encoded = parsed[self._image_key]
-        labels = parsed[self._label_key] if self._label_key else tf.zeros(encoded.shape, tf.int64)
+        labels = parsed[self._label_key] if self._label_key else tf.zeros_like(encoded, tf.int64)
         return encoded, labels
 
 
@@ -176,29 +237,40 @@ def serialize(image, label):
 
 def _find(pattern):
     if tf.io.gfile.isdir(pattern):
-        names = sorted(tf.io.gfile.listdir(pattern))
-        paths = [os.path.join(pattern, name) for name in names if ".tfrecord" in name]
+        names = [name for name in listing.list_names(pattern) if ".tfrecord" in name]
+        paths = [os.path.join(pattern, name) for name in names]
         if not paths:
             raise DataError(f"{pattern} has no files named *.tfrecord*")
     else:
-        paths = [pattern] if tf.io.gfile.exists(pattern) else sorted(tf.io.gfile.glob(pattern))
+        paths = [pattern] if tf.io.gfile.exists(pattern) else _glob(pattern)
     if not paths:
         raise DataError(f"no files match {pattern}")
     directories = sorted({os.path.dirname(path) for path in paths})
-    if len(directories) > 1 and any(
-        tf.io.gfile.exists(os.path.join(directory, FILE_NAME)) for directory in directories
-    ):
+    if len(directories) > 1 and any(Manifest.read(directory) for directory in directories):
         raise DataError(f"{pattern} mixes prepared data of {directories[0]} and {directories[1]}")
     return paths
 
 
-def _first_features(path):
-    """Returns {name: feature} of the first record of a file."""
+def _glob(pattern):
     try:
-        record = next(iter(tf.data.TFRecordDataset(path)))
-        return tf.train.Example.FromString(record.numpy()).features.feature
-    except (StopIteration, tf.errors.OpError, message.DecodeError) as error:
-        raise DataError(f"{path} does not begin with a TFRecord of a tf.train.Example") from error
+        return sorted(tf.io.gfile.glob(pattern))
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{pattern} matches the name {error.object!r}, which is not UTF-8; rename it"
+        ) from error
+
+
+def _first_features(paths):
+    """Returns the path of the first file that is not empty, and {name: feature} of a record."""
+    for path in paths:
+        try:
+            for record in tf.data.TFRecordDataset(path).take(1).as_numpy_iterator():
+                return path, tf.train.Example.FromString(record).features.feature
+        except (tf.errors.OpError, message.DecodeError) as error:
+            raise DataError(
+                f"{path} does not begin with a TFRecord of a tf.train.Example"
+            ) from error
+    raise DataError(f"{paths[0]} has no records, nor has any other file")
 
 
 def _feature_names(path, features):
@@ -210,15 +282,3 @@ def _feature_names(path, features):
             f"the image must be one of {', '.join(_IMAGE_KEYS)}"
         )
     return image_key, next((key for key in _LABEL_KEYS if key in features), None)
-
-
-def _count(path):
-    """Reads a file and returns its number of records."""
-    try:
-        return int(tf.data.TFRecordDataset(path).reduce(tf.constant(0, tf.int64), _add_one))
-    except tf.errors.OpError as error:
-        raise DataError(f"{path} is damaged: {error.message}") from error
-
-
-def _add_one(count, _):
-    return count + 1
