@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import math
 import os
+import pathlib
 import weakref
 
 import numpy as np
@@ -16,6 +18,7 @@ from sagan_tf.data.source import RandomAccessSource
 from sagan_tf.errors import ConfigError, DataError
 
 _MAX_CACHE_FRACTION = 0.5  # of the machine's memory
+_SYSTEM = pathlib.Path("/")
 _IDX_UINT8 = 8  # the code of the element type in an IDX header
 _IDX_SIDE = 32  # smaller IDX images get a black border up to this size
 # The decoded copy of each source, so that a run decodes its images once.
@@ -95,7 +98,8 @@ def in_memory(source, config):
         `ArraySource`.
 
     Raises:
-        ConfigError: the images would take more than half of the machine's memory.
+        ConfigError: the images would take more than half of the memory of the machine, or of the
+            container that the process runs in.
         DataError: an image cannot be read; the message names it.
     """
     if isinstance(source, ArraySource):
@@ -130,13 +134,44 @@ def _check_memory(num_bytes):
             "cache_in_memory",
             True,
             f"False here: the images take {num_bytes / 2**30:.1f} GiB, and at most "
-            f"{allowed / 2**30:.1f} GiB, half of this machine's memory, may be used",
+            f"{allowed / 2**30:.1f} GiB, half of the memory of this machine or container, "
+            "may be used",
         )
 
 
 def _machine_memory():
-    """Returns the bytes of memory that this machine has."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    """Returns the bytes of memory of this machine, or of the container if it may use less."""
+    return min(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), *_container_limits())
+
+
+def _container_limits():
+    """Yields the memory limits of the control groups of this process (Linux), in bytes.
+
+    A container sees its own group as the root. Outside of containers, `/proc/self/cgroup` names
+    the group, and the groups above it have limits too.
+    """
+    yield math.inf
+    for line in _read_lines(_SYSTEM / "proc/self/cgroup"):
+        _, controllers, group = line.split(":", 2)
+        if controllers == "":  # version 2
+            root, name = _SYSTEM / "sys/fs/cgroup", "memory.max"
+        elif "memory" in controllers.split(","):
+            root, name = _SYSTEM / "sys/fs/cgroup/memory", "memory.limit_in_bytes"
+        else:
+            continue
+        place = root / group.lstrip("/")
+        for directory in (place, *place.parents):
+            for limit in _read_lines(directory / name):
+                if limit.isdigit():
+                    yield int(limit)
+
+
+def _read_lines(path):
+    """Returns the lines of a file of the operating system; none if it does not exist."""
+    try:
+        return path.read_text().splitlines()
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return []
 
 
 def _read_idx_split(directory, prefix):

@@ -147,6 +147,27 @@ def test_a_cache_beyond_the_memory_is_refused(opened, monkeypatch):
         make_batches(opened, 1, cache_in_memory=True)
 
 
+V1, V2 = "sys/fs/cgroup/memory", "sys/fs/cgroup"
+LIMITS = {
+    "container": ("0::/", f"{V2}/memory.max", "30000", True),
+    "group above": ("0::/pod/app", f"{V2}/pod/memory.max", "30000", True),
+    "no limit": ("0::/pod/app", f"{V2}/pod/app/memory.max", "max", False),
+    "version 1": ("5:cpu,memory:/app", f"{V1}/app/memory.limit_in_bytes", "30000", True),
+    "container, version 1": ("5:memory:/app", f"{V1}/memory.limit_in_bytes", "30000", True),
+    "another group": ("5:cpu:/app", f"{V1}/app/memory.limit_in_bytes", "30000", False),
+}
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_the_memory_limit_of_a_container_counts(tmp_path, monkeypatch, name):
+    group, path, limit, counts = LIMITS[name]
+    for path, text in (("proc/self/cgroup", group), (path, limit)):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text + "\n")
+    monkeypatch.setattr(arrays, "_SYSTEM", tmp_path)
+    assert (arrays._machine_memory() == 30_000) == counts
+
+
 @pytest.mark.parametrize("opened", ["idx"], indirect=True)
 def test_workers_that_cannot_share_a_batch(opened):
     with pytest.raises(ConfigError, match="global_batch_size=4.*multiple of the number of workers"):
