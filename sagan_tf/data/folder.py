@@ -10,7 +10,7 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from sagan_tf import files
+from sagan_tf import files, hashing
 from sagan_tf.data import decoding, listing, loading
 from sagan_tf.data.source import RandomAccessSource
 from sagan_tf.errors import DataError
@@ -21,6 +21,7 @@ _OTHER_IMAGES = (
     *("avif", "exr", "gif", "heic", "heif", "jp2", "jxl", "pgm", "ppm", "psd", "svg", "tga"),
     *("tif", "tiff", "cr2", "dng", "nef", "arw"),
 )
+_SAMPLED_FILES = 16
 _LISTING_THREADS = 16  # to list a bucket is to wait for the network
 
 
@@ -55,9 +56,28 @@ class FolderSource(RandomAccessSource):
 
     def fingerprint(self):
         """Returns a text that changes when a file is added, removed, renamed or changes class."""
+        return self._fingerprint_at(self.directory)
+
+    def is_same_data(self, dataset, fingerprint):
+        """Returns True if the folder `dataset` had the same files; see `Source`."""
+        kind, _, directory = dataset.partition(":")
+        return kind == "folder" and fingerprint == self._fingerprint_at(directory)
+
+    def _fingerprint_at(self, directory):
+        """Returns the fingerprint of the same files in another directory."""
+        here, there = os.path.join(self.directory, ""), os.path.join(directory, "")
         digest = hashlib.sha256()
         for path, label in zip(self.paths, self.labels):
-            digest.update(f"{path}\0{label}\n".encode())
+            digest.update(f"{there}{path[len(here) :]}\0{label}\n".encode())
+        return digest.hexdigest()
+
+    def sample_sha256(self):
+        """Returns a SHA-256 of the contents of some files, evenly spaced."""
+        digest = hashlib.sha256()
+        count = min(_SAMPLED_FILES, self.num_examples)
+        for index in range(count):
+            path = self.paths[index * self.num_examples // count]
+            digest.update(hashing.file_sha256(path).encode())
         return digest.hexdigest()
 
     def batches(self, index_batches):

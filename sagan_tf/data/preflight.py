@@ -40,6 +40,8 @@ class Report:
         preprocessing: the settings that the check depends on.
         fingerprint: text that changes with the data.
         warnings: tuple of str; a line for each other oddity of the data.
+        sample: SHA-256 of some contents, from `Source.sample_sha256`; "" in older reports.
+        earlier: tuple of str; `dataset` settings that the same data had before they moved.
     """
 
     dataset: str
@@ -52,6 +54,8 @@ class Report:
     preprocessing: dict
     fingerprint: str
     warnings: tuple = ()
+    sample: str = ""
+    earlier: tuple = ()
 
     def __str__(self):
         lines = [f"{self.dataset}: {self.num_examples:,} images, {len(self.histogram)} labels"]
@@ -96,7 +100,7 @@ class Report:
             if values["class_names"] is not None:
                 values["class_names"] = tuple(values["class_names"])
             values["histogram"] = {int(label): n for label, n in values["histogram"].items()}
-            for name in ("unseen", "too_small", "warnings"):
+            for name in ("unseen", "too_small", "warnings", "earlier"):
                 values[name] = tuple(values.get(name, ()))
             return cls(**values)
         except (ValueError, KeyError, TypeError, AttributeError):
@@ -125,8 +129,17 @@ def check(source, config, output_dir):
         ConfigError: these settings do not allow a training batch.
     """
     tf.io.gfile.makedirs(output_dir)
-    report = _remembered(source, config, output_dir) or _survey(source, config, output_dir)
-    report = dataclasses.replace(report, warnings=warnings(source))
+    before, sample = Report.read(output_dir), source.sample_sha256()
+    report = before
+    if not _is_still_valid(before, source, config, sample):
+        report = _survey(source, config, output_dir)
+    report = dataclasses.replace(
+        report,
+        dataset=config.dataset,
+        warnings=(*_changes(before, report, sample), *warnings(source)),
+        sample=sample,
+        earlier=_earlier_settings(before, config.dataset, source),
+    )
     _check_labels(report, source, config)
     _save_grid(source, config, os.path.join(output_dir, GRID_NAME))
     report.write(output_dir)
@@ -140,12 +153,47 @@ def warnings(source):
     return (*lines, *source.warnings)
 
 
-def _remembered(source, config, output_dir):
-    """Returns the report of an earlier check of the same data and settings, or None."""
-    before = Report.read(output_dir)
+def is_same_data(report, dataset, source):
+    """Returns True if a report is about `dataset`, and `source` has the same data.
+
+    Args:
+        report: `Report` of an earlier check, or None.
+        dataset: `dataset` setting of that time; the data may have been at another path.
+        source: `source.Source`.
+    """
+    if report is None or dataset not in (report.dataset, *report.earlier):
+        return False
+    same = source.is_same_data(report.dataset, report.fingerprint)
+    return same and report.sample in ("", source.sample_sha256())
+
+
+def _earlier_settings(before, dataset, source):
+    """Returns the other `dataset` settings that the same data have had, a tuple."""
+    if before is None or not is_same_data(before, before.dataset, source):
+        return ()
+    settings = dict.fromkeys((before.dataset, *before.earlier))
+    return tuple(setting for setting in settings if setting != dataset)
+
+
+def _is_still_valid(before, source, config, sample):
+    """Returns True if an earlier report is about the same data and settings."""
     if before is None or before.preprocessing != _settings(config):
-        return None
-    return before if before.fingerprint == source.fingerprint() else None
+        return False
+    return before.fingerprint == source.fingerprint() and before.sample in ("", sample)
+
+
+def _changes(before, report, sample):
+    """Yields a line if the data have changed since an earlier report on the same path."""
+    if before is None or before.dataset != report.dataset:
+        return
+    difference = report.num_examples - before.num_examples
+    if difference:
+        change = f"{abs(difference):,} images {'more' if difference > 0 else 'fewer'}"
+        yield f"{change} than at the last check, which found {before.num_examples:,}"
+    elif before.fingerprint != report.fingerprint:
+        yield "images have other names, labels or contents than at the last check"
+    elif before.sample not in ("", sample):
+        yield "some files have other contents than at the last check"
 
 
 def _settings(config):

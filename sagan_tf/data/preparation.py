@@ -56,8 +56,9 @@ def prepare(source, config, output_dir, num_shards=None, skip_unreadable=False):
         num_examples=source.num_examples,
         num_shards=min(num_shards, source.num_examples),
         seed=config.seed,
+        sample=source.sample_sha256(),
     )
-    plan.claim(output_dir)
+    plan.claim(output_dir, source)
     result = manifest.Manifest.read(output_dir)
     if result is None:
         result = _write(source, config, plan, output_dir, skip_unreadable)
@@ -95,9 +96,12 @@ class _Plan:
     num_examples: int
     num_shards: int
     seed: int
+    sample: str
 
-    def claim(self, directory):
+    def claim(self, directory, source):
         """Writes the plan to a new directory, or compares it with the directory's plan.
+
+        The data may have moved to another path since.
 
         Raises:
             DataError: the directory has another plan, or other files and no plan.
@@ -109,7 +113,9 @@ class _Plan:
             tf.io.gfile.makedirs(directory)
             files.write_whole(path, json.dumps(values, indent=2) + "\n")
             return
-        before = json.loads(files.read_text(path))
+        before = {"sample": self.sample, **json.loads(files.read_text(path))}
+        if source.is_same_data(before["dataset"], before["fingerprint"]):
+            values.update(dataset=before["dataset"], fingerprint=before["fingerprint"])
         for name, value in values.items():
             if before.get(name) != value:
                 raise DataError(

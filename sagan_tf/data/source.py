@@ -34,6 +34,19 @@ class Source(abc.ABC):
     def fingerprint(self):
         """Returns a text that changes when the data change."""
 
+    def is_same_data(self, dataset, fingerprint):
+        """Returns True if `fingerprint` is that of the same data, opened as `dataset`.
+
+        Args:
+            dataset: an earlier `dataset` setting; the data may have been at another path.
+            fingerprint: the text that `fingerprint` returned then.
+        """
+        return fingerprint == self.fingerprint()
+
+    def sample_sha256(self):
+        """Returns a SHA-256 of some contents, or "" if `fingerprint` depends on contents."""
+        return ""
+
     def known_histogram(self):
         """Returns {label: number of images} if it is known without decoding, else None."""
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 
 import tensorflow as tf
 from google.protobuf import message
@@ -46,6 +47,7 @@ class RecordSource(SequentialSource):
     def __init__(self, pattern, config):
         self.config = config
         self.paths = _find(pattern)
+        self._root = pattern if tf.io.gfile.isdir(pattern) else _directory_of(pattern)
         self.directory = os.path.dirname(self.paths[0])
         self.manifest = Manifest.read(self.directory)
         if self.manifest:
@@ -142,8 +144,23 @@ class RecordSource(SequentialSource):
         """Returns a text that changes with the contents (prepared files) or sizes (other files)."""
         if self.manifest:
             return self.manifest.checksum
-        sizes = "\n".join(f"{path}\0{tf.io.gfile.stat(path).length}" for path in self.paths)
-        return hashlib.sha256(sizes.encode()).hexdigest()
+        return self._fingerprint_at(self._root)
+
+    def is_same_data(self, dataset, fingerprint):
+        """Returns True if `dataset` had the same contents or files; see `Source`."""
+        if self.manifest:
+            return fingerprint == self.fingerprint()
+        kind, _, pattern = dataset.partition(":")
+        roots = (pattern, _directory_of(pattern))
+        return kind == "tfrecord" and fingerprint in map(self._fingerprint_at, roots)
+
+    def _fingerprint_at(self, root):
+        """Returns the fingerprint of the same files in another directory."""
+        here, there = os.path.join(self._root, ""), os.path.join(root, "")
+        lines = [
+            f"{there}{path[len(here) :]}\0{tf.io.gfile.stat(path).length}" for path in self.paths
+        ]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     def known_histogram(self):
         """Verifies the checksums of prepared files; returns {label: images}, None for others."""
@@ -249,6 +266,11 @@ def _find(pattern):
     if len(directories) > 1 and any(Manifest.read(directory) for directory in directories):
         raise DataError(f"{pattern} mixes prepared data of {directories[0]} and {directories[1]}")
     return paths
+
+
+def _directory_of(pattern):
+    """Returns the directory of a file or a glob, without wildcards."""
+    return os.path.dirname(re.split(r"[*?\[\\]", pattern)[0])
 
 
 def _glob(pattern):

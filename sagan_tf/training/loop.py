@@ -58,8 +58,9 @@ def _train(config, run_dir, data_dir, strategy, workers, stream):
     with workers.fail_together():
         source = sources.open_source(config, data_dir)
         if workers.is_chief:
-            run_directory.start(run_dir, config)
+            run_directory.check_start(run_dir, config, source)
             report = preflight.check(source, config, run.path)
+            run_directory.start(run_dir, config, source)
             run.write_class_names(source.class_names)
     with strategy.scope():
         model = factory.build_model(config, run.read_class_names())

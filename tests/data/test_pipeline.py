@@ -161,9 +161,9 @@ LIMITS = {
 @pytest.mark.parametrize("name", LIMITS)
 def test_the_memory_limit_of_a_container_counts(tmp_path, monkeypatch, name):
     group, path, limit, counts = LIMITS[name]
-    for path, text in (("proc/self/cgroup", group), (path, limit)):
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_text(text + "\n")
+    for file, text in (("proc/self/cgroup", group), (path, limit)):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text(text + "\n")
     monkeypatch.setattr(arrays, "_SYSTEM", tmp_path)
     assert (arrays._machine_memory() == 30_000) == counts
 

@@ -1,5 +1,6 @@
 """The preflight finds the faults of a data set, and names them."""
 
+import hashlib
 import json
 import pathlib
 
@@ -116,6 +117,38 @@ def test_a_passed_check_is_remembered(write_folder, settings, tmp_path, monkeypa
     with pytest.raises(DataError, match="1 images cannot be read: .*new.png"):
         check(config, tmp_path / "out")
     assert calls
+
+
+def test_changes_since_the_last_check_are_warnings(write_folder, settings, tmp_path):
+    path = write_folder({f"{k}/{i}.png": numbered(i) for k in "ab" for i in range(3)})
+    config = settings(dataset=f"folder:{path}", num_classes=2)
+    assert "warning" not in str(check(config, tmp_path / "out"))
+    write_folder({"a/9.png": numbered(9), "b/9.png": numbered(9)})
+    text = str(check(config, tmp_path / "out"))
+    assert "warning: 2 images more than at the last check, which found 6" in text
+    assert "warning" not in str(check(config, tmp_path / "out"))
+    pathlib.Path(path, "a", "9.png").rename(pathlib.Path(path, "a", "8.png"))
+    text = str(check(config, tmp_path / "out"))
+    assert "warning: images have other names, labels or contents than at the last" in text
+    write_folder({"b/1.png": numbered(7)})
+    text = str(check(config, tmp_path / "out"))
+    assert "warning: some files have other contents than at the last check" in text
+    pathlib.Path(path, "a", "8.png").unlink()
+    assert "warning: 1 images fewer than" in str(check(config, tmp_path / "out"))
+
+
+def test_a_report_of_an_earlier_version_stays_good(write_folder, settings, tmp_path, monkeypatch):
+    path = write_folder({f"{k}/{i}.png": numbered(i) for k in "ab" for i in range(3)})
+    config = settings(dataset=f"folder:{path}", num_classes=2)
+    first = check(config, tmp_path / "out")
+    values = json.loads((tmp_path / "out" / "data.json").read_text())
+    lines = "".join(f"{path}/{k}/{i}.png\0{label}\n" for label, k in enumerate("ab") for i in "012")
+    assert values["fingerprint"] == hashlib.sha256(lines.encode()).hexdigest()
+    for name in ("sample", "earlier", "warnings"):
+        del values[name]
+    (tmp_path / "out" / "data.json").write_text(json.dumps(values))
+    monkeypatch.setattr(loading, "load_all", lambda _: pytest.fail("checked again"))
+    assert check(config, tmp_path / "out") == first
 
 
 def test_huge_sequential_sources_are_checked_in_part(datasets, settings, tmp_path, monkeypatch):
