@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import itertools
 import json
@@ -15,8 +16,8 @@ import tensorflow as tf
 import tqdm
 
 from sagan_tf import files, hashing, sampling
-from sagan_tf.data import loading, manifest, pipeline, tfrecords
-from sagan_tf.errors import DataError
+from sagan_tf.data import listing, loading, manifest, pipeline, tfrecords
+from sagan_tf.errors import DataError, first_line
 
 _WORK = "in_progress"  # directory of unfinished shards, and of notes about finished ones
 _MAX_SHARD_BYTES = 256 << 20
@@ -47,6 +48,7 @@ def prepare(source, config, output_dir, num_shards=None, skip_unreadable=False):
     Raises:
         DataError: an image cannot be read, or the directory has other contents.
     """
+    listing.check_text("out", os.fspath(output_dir))
     num_shards = num_shards or _default_num_shards(source, config)
     plan = _Plan(
         dataset=config.dataset,
@@ -69,7 +71,8 @@ def prepare(source, config, output_dir, num_shards=None, skip_unreadable=False):
 
 def _write(source, config, plan, directory, skip_unreadable):
     """Writes the missing shards, then `dataset.json`."""
-    tf.io.gfile.makedirs(os.path.join(directory, _WORK))
+    with _writing(directory):
+        tf.io.gfile.makedirs(os.path.join(directory, _WORK))
     shards = _write_shards(source, config, plan, directory, skip_unreadable)
     result = manifest.Manifest(
         source=config.dataset,
@@ -110,8 +113,9 @@ class _Plan:
         values = dataclasses.asdict(self)
         if not tf.io.gfile.exists(path):
             self._check_new(directory)
-            tf.io.gfile.makedirs(directory)
-            files.write_whole(path, json.dumps(values, indent=2) + "\n")
+            with _writing(directory):
+                tf.io.gfile.makedirs(directory)
+                files.write_whole(path, json.dumps(values, indent=2) + "\n")
             return
         before = {"sample": self.sample, **json.loads(files.read_text(path))}
         if source.is_same_data(before["dataset"], before["fingerprint"]):
@@ -125,6 +129,8 @@ class _Plan:
 
     def _check_new(self, directory):
         """Raises DataError if a directory without a plan has other files than parts of a plan."""
+        if tf.io.gfile.exists(directory) and not tf.io.gfile.isdir(directory):
+            raise DataError(f"{directory} is a file; it must be a directory")
         names = tf.io.gfile.listdir(directory) if tf.io.gfile.isdir(directory) else []
         if any(not name.startswith(manifest.PLAN_NAME) for name in names):
             raise DataError(f"{directory} is not empty and was not made by prepare_data")
@@ -186,15 +192,25 @@ def _write_shards(source, config, plan, directory, skip_unreadable):
         for number in missing:
             first, end = plan.bounds(number)
             part = itertools.islice(images, end - first)
-            found = _write_records(part, plan.unfinished_path(directory, number), bar)
+            found = _write_records(part, plan.unfinished_path(directory, number), bar, directory)
             problems += found.problems
             if found.count + len(found.problems) != end - first:
                 loading.raise_if_incomplete(first + found.count, source, config)
             if skip_unreadable or not found.problems:
-                shards[number] = plan.finish_shard(directory, number, found)
+                with _writing(directory):
+                    shards[number] = plan.finish_shard(directory, number, found)
     if not skip_unreadable:
         loading.raise_if_unreadable(problems, os.path.join(directory, _WORK, "unreadable.txt"))
     return shards
+
+
+@contextlib.contextmanager
+def _writing(directory):
+    """Raises DataError for what the file system refuses, such as a full disk."""
+    try:
+        yield
+    except (tf.errors.OpError, OSError) as error:
+        raise DataError(f"{directory} cannot be written: {first_line(error)}") from error
 
 
 class _Written(typing.NamedTuple):
@@ -205,16 +221,20 @@ class _Written(typing.NamedTuple):
     problems: list
 
 
-def _write_records(images, path, bar):
+def _write_records(images, path, bar, directory):
     histogram, problems = collections.Counter(), []
-    with tf.io.TFRecordWriter(path) as writer:
-        for item in images:
-            bar.update()
-            if item.problem:
-                problems.append(item)
-                continue
+    with _writing(directory):
+        writer = tf.io.TFRecordWriter(path)
+    for item in images:
+        bar.update()
+        if item.problem:
+            problems.append(item)
+            continue
+        with _writing(directory):
             writer.write(tfrecords.serialize(item.image, item.label))
-            histogram[item.label] += 1
+        histogram[item.label] += 1
+    with _writing(directory):
+        writer.close()
     return _Written(sum(histogram.values()), dict(sorted(histogram.items())), problems)
 
 

@@ -163,6 +163,35 @@ def test_a_strange_directory_is_left_alone(datasets, settings, tmp_path):
     assert contents(tmp_path) == {"thesis.doc": b"precious"}
 
 
+def test_a_directory_that_cannot_be_written_is_named(datasets, settings, tmp_path):
+    config = settings(dataset=datasets["idx"], channels=1)
+    source = sources.open_source(config)
+    (tmp_path / "file").write_text("precious")
+    bad = os.fsdecode(os.path.join(os.fsencode(tmp_path), b"caf\xe9"))
+    for out, message in [
+        ("/proc/nowhere", "/proc/nowhere cannot be written: "),
+        (tmp_path / "file", "file is a file; it must be a directory"),
+        (tmp_path / "file" / "out", "out cannot be written: "),
+        (bad, "is not UTF-8; rename"),
+    ]:
+        with pytest.raises(DataError, match=message):
+            prepare(source, config, out)
+    assert contents(tmp_path) == {"file": b"precious"}
+
+
+def test_a_full_disk_is_named(datasets, settings, tmp_path, monkeypatch):
+    def full(*_):
+        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+
+    config = settings(dataset=datasets["idx"], channels=1)
+    source = sources.open_source(config)
+    monkeypatch.setattr(tf.io.TFRecordWriter, "write", full)
+    with pytest.raises(DataError, match="out cannot be written: No space left on device"):
+        prepare(source, config, tmp_path / "out", 3)
+    monkeypatch.undo()
+    assert prepare(source, config, tmp_path / "out", 3).num_examples == COUNT
+
+
 BROKEN = {"a/cut.jpg": JPEG[:300], "b/empty.png": b"", "b/text.jpg": b"hello, I am text"}
 
 
