@@ -128,7 +128,8 @@ def check(source, config, output_dir):
             would have a single class.
         ConfigError: these settings do not allow a training batch.
     """
-    tf.io.gfile.makedirs(output_dir)
+    with files.writing(output_dir):
+        tf.io.gfile.makedirs(output_dir)
     before, sample = Report.read(output_dir), source.sample_sha256()
     report = before
     if not _is_still_valid(before, source, config, sample):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import contextlib
 import dataclasses
 import itertools
 import json
@@ -17,7 +16,7 @@ import tqdm
 
 from sagan_tf import files, hashing, sampling
 from sagan_tf.data import listing, loading, manifest, pipeline, tfrecords
-from sagan_tf.errors import DataError, first_line
+from sagan_tf.errors import DataError
 
 _WORK = "in_progress"  # directory of unfinished shards, and of notes about finished ones
 _MAX_SHARD_BYTES = 256 << 20
@@ -71,7 +70,7 @@ def prepare(source, config, output_dir, num_shards=None, skip_unreadable=False):
 
 def _write(source, config, plan, directory, skip_unreadable):
     """Writes the missing shards, then `dataset.json`."""
-    with _writing(directory):
+    with files.writing(directory):
         tf.io.gfile.makedirs(os.path.join(directory, _WORK))
     shards = _write_shards(source, config, plan, directory, skip_unreadable)
     result = manifest.Manifest(
@@ -113,7 +112,7 @@ class _Plan:
         values = dataclasses.asdict(self)
         if not tf.io.gfile.exists(path):
             self._check_new(directory)
-            with _writing(directory):
+            with files.writing(directory):
                 tf.io.gfile.makedirs(directory)
                 files.write_whole(path, json.dumps(values, indent=2) + "\n")
             return
@@ -197,20 +196,11 @@ def _write_shards(source, config, plan, directory, skip_unreadable):
             if found.count + len(found.problems) != end - first:
                 loading.raise_if_incomplete(first + found.count, source, config)
             if skip_unreadable or not found.problems:
-                with _writing(directory):
+                with files.writing(directory):
                     shards[number] = plan.finish_shard(directory, number, found)
     if not skip_unreadable:
         loading.raise_if_unreadable(problems, os.path.join(directory, _WORK, "unreadable.txt"))
     return shards
-
-
-@contextlib.contextmanager
-def _writing(directory):
-    """Raises DataError for what the file system refuses, such as a full disk."""
-    try:
-        yield
-    except (tf.errors.OpError, OSError) as error:
-        raise DataError(f"{directory} cannot be written: {first_line(error)}") from error
 
 
 class _Written(typing.NamedTuple):
@@ -223,17 +213,17 @@ class _Written(typing.NamedTuple):
 
 def _write_records(images, path, bar, directory):
     histogram, problems = collections.Counter(), []
-    with _writing(directory):
+    with files.writing(directory):
         writer = tf.io.TFRecordWriter(path)
     for item in images:
         bar.update()
         if item.problem:
             problems.append(item)
             continue
-        with _writing(directory):
+        with files.writing(directory):
             writer.write(tfrecords.serialize(item.image, item.label))
         histogram[item.label] += 1
-    with _writing(directory):
+    with files.writing(directory):
         writer.close()
     return _Written(sum(histogram.values()), dict(sorted(histogram.items())), problems)
 

@@ -69,6 +69,8 @@ class RecordSource(SequentialSource):
             raise DataError(f"{self.directory} is not prepared to its end; run prepare_data again")
         path, features = _first_features(self.paths)
         self._image_key, self._label_key = _feature_names(path, features)
+        if self.config.num_classes is None and not _is_integer(features.get(self._label_key or "")):
+            self._label_key = None  # an unconditional run does not need it
         self.class_names, self.has_labels = None, self._label_key is not None
         if self._image_key == RAW_IMAGE:
             self._check_raw_size(path, features)
@@ -144,23 +146,20 @@ class RecordSource(SequentialSource):
         """Returns a text that changes with the contents (prepared files) or sizes (other files)."""
         if self.manifest:
             return self.manifest.checksum
-        return self._fingerprint_at(self._root)
+        return _fingerprint(self.paths, self.paths)
 
     def is_same_data(self, dataset, fingerprint):
         """Returns True if `dataset` had the same contents or files; see `Source`."""
         if self.manifest:
             return fingerprint == self.fingerprint()
         kind, _, pattern = dataset.partition(":")
-        roots = (pattern, _directory_of(pattern))
-        return kind == "tfrecord" and fingerprint in map(self._fingerprint_at, roots)
-
-    def _fingerprint_at(self, root):
-        """Returns the fingerprint of the same files in another directory."""
-        here, there = os.path.join(self._root, ""), os.path.join(root, "")
-        lines = [
-            f"{there}{path[len(here) :]}\0{tf.io.gfile.stat(path).length}" for path in self.paths
+        names = [os.path.relpath(path, self._root) for path in self.paths]
+        there = [
+            [os.path.join(root, name) for name in names]
+            for root in (pattern, _directory_of(pattern))
         ]
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+        fingerprints = [self.fingerprint(), *(_fingerprint(paths, self.paths) for paths in there)]
+        return kind == "tfrecord" and fingerprint in fingerprints
 
     def known_histogram(self):
         """Verifies the checksums of prepared files; returns {label: images}, None for others."""
@@ -233,6 +232,12 @@ class RecordSource(SequentialSource):
         return encoded, labels
 
 
+def _fingerprint(names, paths):
+    """Returns a hash of the names of files, and of their sizes at these paths."""
+    lines = [f"{name}\0{tf.io.gfile.stat(path).length}" for name, path in zip(names, paths)]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
 def serialize(image, label):
     """Serializes one prepared image as a record, bytes.
 
@@ -266,6 +271,10 @@ def _find(pattern):
     if len(directories) > 1 and any(Manifest.read(directory) for directory in directories):
         raise DataError(f"{pattern} mixes prepared data of {directories[0]} and {directories[1]}")
     return paths
+
+
+def _is_integer(feature):
+    return feature is not None and feature.WhichOneof("kind") == "int64_list"
 
 
 def _directory_of(pattern):

@@ -65,6 +65,19 @@ def test_every_unreadable_file_is_named(write_folder, settings, tmp_path):
     assert not (tmp_path / "out" / "data.json").exists()
 
 
+def test_entries_that_are_no_files_are_named(write_folder, settings, tmp_path):
+    path = pathlib.Path(write_folder({"a/1.jpg": JPEG, "b/1.jpg": JPEG}))
+    (path / "a" / "dangling.jpg").symlink_to("nowhere")
+    (path / "b" / "folder.jpg").mkdir()
+    with pytest.raises(DataError, match="2 images cannot be read: .*dangling.jpg: .*folder.jpg: "):
+        check(settings(dataset=f"folder:{path}", num_classes=2), tmp_path / "out")
+
+
+def test_a_directory_that_cannot_be_written_is_named(datasets, settings):
+    with pytest.raises(DataError, match="/proc/nowhere cannot be written: "):
+        check(settings(dataset=datasets["idx"]), "/proc/nowhere")
+
+
 def test_small_images_are_named_and_pass(write_folder, settings, tmp_path):
     path = write_folder(
         {"a/1.png": Image.new("RGB", (1, 1)), "a/2.png": photo(15, 40), "b/3.png": photo(16, 16)}

@@ -115,6 +115,12 @@ def test_a_bad_first_record_is_named(tmp_path, settings, bad, message):
         open_records(settings, tmp_path)
 
 
+def test_labels_that_are_not_needed_may_be_anything(tmp_path, settings):
+    write(tmp_path / "a.tfrecord", *[{"image": PNG, "label": b"cat"}] * 3)
+    source = open_records(settings, tmp_path, num_classes=None)
+    assert not source.has_labels and [e.label for e in source.examples()] == [0, 0, 0]
+
+
 def test_raw_images_of_several_sizes_are_named(tmp_path, settings):
     sizes = (256, 256, 64)
     write(tmp_path / "a.tfrecord", *({"image_raw": bytes(n), "label": 1} for n in sizes))
