@@ -15,7 +15,7 @@ import tensorflow as tf
 import tqdm
 
 from sagan_tf import files, hashing, sampling
-from sagan_tf.data import listing, loading, manifest, pipeline, tfrecords
+from sagan_tf.data import listing, loading, manifest, pipeline, record_format
 from sagan_tf.errors import DataError
 
 _WORK = "in_progress"  # directory of unfinished shards, and of notes about finished ones
@@ -221,7 +221,7 @@ def _write_records(images, path, bar, directory):
             problems.append(item)
             continue
         with files.writing(directory):
-            writer.write(tfrecords.serialize(item.image, item.label))
+            writer.write(record_format.serialize(item.image, item.label))
         histogram[item.label] += 1
     with files.writing(directory):
         writer.close()

@@ -7,25 +7,14 @@ import os
 import re
 
 import tensorflow as tf
-from google.protobuf import message
 
-from sagan_tf.data import listing, loading
+from sagan_tf.data import listing
 from sagan_tf.data.manifest import PLAN_NAME, Manifest
+from sagan_tf.data.record_format import LABEL, RAW_IMAGE, RecordFormat
 from sagan_tf.data.source import SequentialSource
-from sagan_tf.errors import ConfigError, DataError, first_line
+from sagan_tf.errors import ConfigError, DataError
 
-# `image_raw` holds uint8 pixels at the training resolution, the format of the released SAGAN code
-# and of openai/improved-gan. The others hold encoded images, under the names of TFDS and TF-Slim.
-RAW_IMAGE, LABEL = "image_raw", "label"
-_IMAGE_KEYS = (RAW_IMAGE, "image", "image/encoded", "encoded")
-_LABEL_KEYS = (LABEL, "image/class/label", "class")
-_KINDS = {
-    "bytes_list": "bytes (text or an image)",
-    "float_list": "a floating-point number",
-    "int64_list": "an integer",
-}
 _PARALLEL_FILES = 16
-_RECORDS_CHECKED_AT_ONCE = 64
 
 
 class RecordSource(SequentialSource):
@@ -61,86 +50,30 @@ class RecordSource(SequentialSource):
         self.manifest.check_files(self.directory, self.paths)
         counts = {shard.file: shard.num_examples for shard in self.manifest.shards}
         self._counts = [counts[os.path.basename(path)] for path in self.paths]
-        self._image_key, self._label_key = RAW_IMAGE, LABEL
+        size = self.config.resolution**2 * self.config.channels
+        self._format = RecordFormat(RAW_IMAGE, LABEL, size)
         self.class_names, self.has_labels = self.manifest.class_names, self.manifest.has_labels
 
     def _open_foreign(self):
         if tf.io.gfile.exists(os.path.join(self.directory, PLAN_NAME)):
             raise DataError(f"{self.directory} is not prepared to its end; run prepare_data again")
-        path, features = _first_features(self.paths)
-        self._image_key, self._label_key = _feature_names(path, features)
-        if self.config.num_classes is None and not _is_integer(features.get(self._label_key or "")):
-            self._label_key = None  # an unconditional run does not need it
-        self.class_names, self.has_labels = None, self._label_key is not None
-        if self._image_key == RAW_IMAGE:
-            self._check_raw_size(path, features)
-        self._counts = [self._count(path) for path in self.paths]
+        self._format, path, features = RecordFormat.find(self.paths, self.config)
+        self.class_names, self.has_labels = None, self._format.label_key is not None
+        if self._format.is_raw:
+            self._check_raw_size(path, features[RAW_IMAGE].bytes_list.value)
+        self._counts = [self._format.count(path) for path in self.paths]
 
-    def _check_raw_size(self, path, features):
-        """Raises ConfigError if the first record has images of another size."""
-        sizes = [len(pixels) for pixels in features[RAW_IMAGE].bytes_list.value]
-        if sizes and sizes[0] != self._raw_size():
+    def _check_raw_size(self, path, images):
+        """Raises ConfigError if the first record has an image of another size."""
+        wanted = self._format.raw_size
+        if images and len(images[0]) != wanted:
             side, channels = self.config.resolution, self.config.channels
             raise ConfigError(
                 "resolution",
                 side,
-                f"that of {path}: its images have {sizes[0]} bytes, not {self._raw_size()} "
+                f"that of {path}: its images have {len(images[0])} bytes, not {wanted} "
                 f"({side} x {side} x {channels} channels)",
             )
-
-    def _raw_size(self):
-        return self.config.resolution**2 * self.config.channels
-
-    def _count(self, path):
-        """Reads a file and returns its number of records, which must all be usable.
-
-        Training parses whole batches and so could not name a record.
-        """
-
-        def count(total, records):
-            encoded, labels = self.parse(records)
-            if self._image_key == RAW_IMAGE:
-                tf.debugging.assert_equal(tf.strings.length(encoded), self._raw_size())
-            return total + tf.size(labels, tf.int64)
-
-        batches = tf.data.TFRecordDataset(path).batch(_RECORDS_CHECKED_AT_ONCE)
-        try:
-            return int(batches.reduce(tf.constant(0, tf.int64), count))
-        except tf.errors.DataLossError as error:
-            raise DataError(f"{path} is damaged: {error.message}") from error
-        except loading.READ_ERRORS as error:
-            raise DataError(self._describe_bad_record(path, error)) from error
-
-    def _describe_bad_record(self, path, error):
-        """Names the first record that cannot be used, and the reason."""
-        for index, record in enumerate(tf.data.TFRecordDataset(path).as_numpy_iterator()):
-            problem = self._problem(record)
-            if problem:
-                return f"record {index} of {path} cannot be used: {problem}"
-        return f"{path} cannot be read: {first_line(error)}"
-
-    def _problem(self, record):
-        """Returns the reason why a record cannot be used, or None."""
-        try:
-            features = tf.train.Example.FromString(record).features.feature
-        except message.DecodeError:
-            return "it is not a tf.train.Example"
-        for key, wanted in ((self._image_key, "bytes_list"), (self._label_key, "int64_list")):
-            if key is None:
-                continue
-            kind = features[key].WhichOneof("kind") if key in features else None
-            if kind is None:
-                return f"it has no {key!r}"
-            if kind != wanted:
-                return f"{key!r} is {_KINDS[kind]}; it must be {_KINDS[wanted]}"
-            count = len(getattr(features[key], kind).value)
-            if count != 1:
-                return f"{key!r} has {count} values; it must have one"
-        if self._image_key == RAW_IMAGE:
-            size = len(features[RAW_IMAGE].bytes_list.value[0])
-            if size != self._raw_size():
-                return f"{RAW_IMAGE!r} has {size} bytes; it must have {self._raw_size()}"
-        return None
 
     def fingerprint(self):
         """Returns a text that changes with the contents (prepared files) or sizes (other files)."""
@@ -189,7 +122,7 @@ class RecordSource(SequentialSource):
 
     def image_batches(self, records, batch_size):
         """Returns batches of images and labels; raw pixels are parsed a batch at a time."""
-        if self._image_key != RAW_IMAGE:
+        if not self._format.is_raw:
             return super().image_batches(records, batch_size)
 
         def decode(batch):
@@ -207,7 +140,7 @@ class RecordSource(SequentialSource):
 
     def decode(self, encoded):
         """Returns the image and its size; raw pixels are only reshaped."""
-        if self._image_key != RAW_IMAGE:
+        if not self._format.is_raw:
             return super().decode(encoded)
         return self._pixels(encoded), tf.fill((2,), self.config.resolution)
 
@@ -223,38 +156,13 @@ class RecordSource(SequentialSource):
 
     def parse(self, record):
         """Returns the image and the label of a record, or of each record of a batch (n,)."""
-        features = {self._image_key: tf.io.FixedLenFeature((), tf.string)}
-        if self._label_key:
-            features[self._label_key] = tf.io.FixedLenFeature((), tf.int64)
-        parsed = tf.io.parse_example(record, features)
-        encoded = parsed[self._image_key]
-        labels = parsed[self._label_key] if self._label_key else tf.zeros_like(encoded, tf.int64)
-        return encoded, labels
+        return self._format.parse(record)
 
 
 def _fingerprint(names, paths):
     """Returns a hash of the names of files, and of their sizes at these paths."""
     lines = [f"{name}\0{tf.io.gfile.stat(path).length}" for name, path in zip(names, paths)]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
-
-
-def serialize(image, label):
-    """Serializes one prepared image as a record, bytes.
-
-    Args:
-        image: uint8 (height, width, channels), NumPy.
-        label: int.
-    """
-    height, width, depth = image.shape
-    numbers = {"height": height, "width": width, "depth": depth, LABEL: label}
-    features = {
-        key: tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
-        for key, value in numbers.items()
-    }
-    pixels = tf.train.BytesList(value=[image.tobytes()])
-    features[RAW_IMAGE] = tf.train.Feature(bytes_list=pixels)
-    example = tf.train.Example(features=tf.train.Features(feature=features))
-    return example.SerializeToString(deterministic=True)  # the same checksum in every process
 
 
 def _find(pattern):
@@ -273,10 +181,6 @@ def _find(pattern):
     return paths
 
 
-def _is_integer(feature):
-    return feature is not None and feature.WhichOneof("kind") == "int64_list"
-
-
 def _directory_of(pattern):
     """Returns the directory of a file or a glob, without wildcards."""
     return os.path.dirname(re.split(r"[*?\[\\]", pattern)[0])
@@ -289,27 +193,3 @@ def _glob(pattern):
         raise DataError(
             f"{pattern} matches the name {error.object!r}, which is not UTF-8; rename it"
         ) from error
-
-
-def _first_features(paths):
-    """Returns the path of the first file that is not empty, and {name: feature} of a record."""
-    for path in paths:
-        try:
-            for record in tf.data.TFRecordDataset(path).take(1).as_numpy_iterator():
-                return path, tf.train.Example.FromString(record).features.feature
-        except (tf.errors.OpError, message.DecodeError) as error:
-            raise DataError(
-                f"{path} does not begin with a TFRecord of a tf.train.Example"
-            ) from error
-    raise DataError(f"{paths[0]} has no records, nor has any other file")
-
-
-def _feature_names(path, features):
-    """Returns the names of the image feature and of the label feature (None without labels)."""
-    image_key = next((key for key in _IMAGE_KEYS if key in features), None)
-    if image_key is None:
-        raise DataError(
-            f"{path} has the features {', '.join(sorted(features))}; "
-            f"the image must be one of {', '.join(_IMAGE_KEYS)}"
-        )
-    return image_key, next((key for key in _LABEL_KEYS if key in features), None)

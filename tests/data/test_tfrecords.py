@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sagan_tf.data import pipeline, sources, tfrecords
+from sagan_tf.data import pipeline, record_format, sources
 from sagan_tf.errors import ConfigError, DataError
 from tests.data.pictures import COUNT, encode, number_of, numbered
 
@@ -250,7 +250,7 @@ def test_two_prepared_directories_do_not_mix(prepared, settings):
 
 def test_a_record_reads_back():
     pixels = np.asarray(numbered(5))[..., None]
-    example = tf.train.Example.FromString(tfrecords.serialize(pixels, 3))
+    example = tf.train.Example.FromString(record_format.serialize(pixels, 3))
     features = example.features.feature
     assert features["image_raw"].bytes_list.value[0] == pixels.tobytes()
     numbers = {k: features[k].int64_list.value[0] for k in ("height", "width", "depth", "label")}
