@@ -111,7 +111,7 @@ class _Listing:
     def __init__(self, directory):
         if not tf.io.gfile.isdir(directory):
             raise DataError(f"there is no folder {listing.absolute(directory)}")
-        self._repeated, self._unreadable = [], []
+        self._repeated, self._unreadable, self._mixed = [], [], []
         self._root = files.real_path(directory)
         flat, folders = self._list(directory)
         folders = list(self._new(folders, {self._root}))
@@ -135,6 +135,8 @@ class _Listing:
 
     def _list_below(self, folder, visited):
         images, folders = self._list(folder)
+        if len(listing.split_names(map(os.path.basename, folders))) > 1:
+            self._mixed.append(folder)
         for inner in self._new(folders, visited):
             visited.add(files.real_path(inner))
             images += self._list_below(inner, visited)
@@ -163,8 +165,10 @@ class _Listing:
         return images, folders
 
     def warnings(self):
-        """Returns one line for each kind of entry that was left out."""
+        """Returns one line for each kind of entry that a user may not expect."""
         lines = []
+        if self._mixed:
+            lines.append(f"the class folder {min(self._mixed)} mixes several splits")
         if self._repeated:
             lines.append(
                 f"{len(self._repeated)} links to folders that are listed already are left out: "

@@ -49,7 +49,8 @@ def list_names(directory):
         ) from error
     except tf.errors.OpError as error:
         raise DataError(f"{directory} cannot be listed: {first_line(error)}") from error
-    names = sorted(name.rstrip("/") for name in names)
+    # Buckets list folders with a "/". It counts in the order, which the labels depend on.
+    names = [name.rstrip("/") for name in sorted(names)]
     return [name for name in names if not _is_system_name(name)]
 
 

@@ -118,6 +118,13 @@ def test_a_class_may_have_the_name_of_a_split(write_folder, settings, tmp_path):
     assert preflight.check(source, config, str(tmp_path / "out")) == report
 
 
+def test_splits_inside_of_classes_are_a_warning(write_folder, settings):
+    files = {f"cats/{split}/{split}.jpg": JPEG for split in ("train", "val")}
+    path = write_folder({**files, "dogs/train/1.jpg": JPEG})
+    source = folder.FolderSource(path, settings())
+    assert source.warnings == (f"the class folder {path}/cats mixes several splits",)
+
+
 def test_circles_of_links_end(write_folder, settings):
     path = pathlib.Path(write_folder({f"cats/{k}/{i}.jpg": JPEG for k in "ab" for i in range(4)}))
     write_folder({"dogs/1.jpg": JPEG})
