@@ -1,10 +1,11 @@
 """Files that appear whole or not at all, on any path that `tf.io.gfile` knows."""
 
+import contextlib
 import os
 
 import tensorflow as tf
 
-from sagan_tf.errors import ConfigError
+from sagan_tf.errors import ConfigError, DataError, first_line
 
 
 def write_whole(path, contents):
@@ -25,6 +26,20 @@ def read_text(path):
     """The text of a file."""
     with tf.io.gfile.GFile(os.fspath(path), "r") as file:
         return file.read()
+
+
+@contextlib.contextmanager
+def writing(directory):
+    """Raises DataError for errors of the file system inside, for instance of a full disk."""
+    try:
+        yield
+    except (tf.errors.OpError, OSError) as error:
+        raise DataError(f"{directory} cannot be written: {first_line(error)}") from error
+
+
+def real_path(path):
+    """Returns a path without symbolic links, which only local file systems have."""
+    return path if "://" in path else os.path.realpath(path)
 
 
 def check_no_pattern(argument, path):

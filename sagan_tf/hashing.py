@@ -8,6 +8,8 @@ import os
 
 import tensorflow as tf
 
+from sagan_tf import files
+
 _CHUNK = 2**20
 
 
@@ -26,9 +28,15 @@ def file_sha256(path):
 
 
 def directory_sha256(path):
-    """SHA-256 of the sorted lines `<relative path> <file's SHA-256>` of all files in it."""
-    lines = []
-    for directory, _, names in tf.io.gfile.walk(path):
+    """SHA-256 of the sorted lines `<relative path> <file's SHA-256>` of all files in it.
+
+    A folder that several symbolic links lead to counts once, so a circle of links ends.
+    """
+    lines, visited = [], {files.real_path(path)}
+    for directory, folders, names in tf.io.gfile.walk(path):
+        places = {name: files.real_path(os.path.join(directory, name)) for name in folders}
+        folders[:] = [name for name in folders if places[name] not in visited]
+        visited.update(places.values())
         for name in names:
             file = os.path.join(directory, name)
             lines.append(f"{os.path.relpath(file, path)} {file_sha256(file)}\n")

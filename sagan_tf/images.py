@@ -1,4 +1,4 @@
-"""Pictures made of arrays of pixels: grids, enlarged images, RGB, PNG files."""
+"""Image arrays as pictures: grids, enlarged pixels, RGB, PNG files."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def image_grid(images, columns, gap=2, background=255):
 
     Args:
         images: uint8 (n, h, w, c).
-        columns: images in a row; the last row is filled up with background.
-        gap: pixels between images and around them.
+        columns: images in a row; the background fills an incomplete last row.
+        gap: pixels between and around the images.
         background: gray value of gaps, 0 to 255.
 
     Returns:
@@ -36,28 +36,28 @@ def image_grid(images, columns, gap=2, background=255):
 
 
 def enlarge(image, factor):
-    """Repeats pixels: (h, w, c) -> (h * factor, w * factor, c)."""
+    """Repeats each pixel: (h, w, c) -> (h * factor, w * factor, c)."""
     return np.repeat(np.repeat(image, factor, axis=0), factor, axis=1)
 
 
 def enlarge_to(images, height):
-    """Repeats the pixels of (n, h, w, c) until images are at least `height` high."""
+    """Repeats the pixels of images (n, h, w, c) so that they are at least `height` high."""
     factor = max(-(-height // images.shape[1]), 1)
     return np.stack([enlarge(image, factor) for image in images])
 
 
 def to_rgb(images):
-    """Images (..., h, w, 1 or 3) with three channels."""
+    """Returns images (..., h, w, 1 or 3) with three channels."""
     return np.repeat(images, 3, axis=-1) if images.shape[-1] == 1 else images
 
 
 def png(image):
-    """A uint8 (h, w, c) image as a PNG file: bytes."""
+    """Encodes a uint8 image (h, w, 1 or 3) as a PNG file; returns bytes."""
     buffer = io.BytesIO()
     Image.fromarray(to_rgb(image)).save(buffer, "png", optimize=True)
     return buffer.getvalue()
 
 
 def save_png(path, image):
-    """Writes a uint8 (h, w, c) image, 1 or 3 channels, as a PNG file, whole or not at all."""
+    """Writes a uint8 image (h, w, 1 or 3) as a PNG file, complete or not at all."""
     files.write_whole(path, tf.io.encode_png(image).numpy())

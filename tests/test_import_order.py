@@ -141,7 +141,7 @@ def test_settings_do_without_tensorflow():
     [
         (wrong_ways, "sagan_tf.config.fields", "from sagan_tf import sampling"),
         (wrong_ways, "sagan_tf.runs.best", "from sagan_tf.evaluation.evaluator import Evaluator"),
-        (wrong_ways, "sagan_tf.data.idx", "import sagan_tf"),
+        (wrong_ways, "sagan_tf.data.arrays", "import sagan_tf"),
         (wrong_ways, "sagan_tf.losses", "def f():\n    from sagan_tf.models import factory"),
         (circle, "sagan_tf.config.fields", "from sagan_tf.config import presets"),
         (circle, "sagan_tf.config.experiment", "import sagan_tf.config.flags"),

@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 import sagan_tf
-from sagan_tf.data import inspect, pipeline, preparation, sources
+from sagan_tf.data import pipeline, preflight, preparation, sources
 from sagan_tf.evaluation import runs
 from sagan_tf.evaluation.settings import EvaluationConfig
 from sagan_tf.training import loop
@@ -57,7 +57,7 @@ def test_records_are_prepared_and_read(config, photos):
     preparation.prepare(sources.open_source(config), config, f"{ROOT}/prepared")
     prepared = config.replace(dataset=f"tfrecord:{ROOT}/prepared")
     source = sources.open_source(prepared)
-    report = inspect.check(source, prepared, f"{ROOT}/check")
+    report = preflight.check(source, prepared, f"{ROOT}/check")
     assert report.histogram == {0: 4, 1: 4, 2: 4} and report.class_names[0] == "class 0"
     images, _ = next(iter(pipeline.training_batches(source, prepared)))
     assert images.shape == (4, 16, 16, 1) and np.std(images) > 10

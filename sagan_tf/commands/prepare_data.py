@@ -3,7 +3,7 @@
 from absl import flags
 
 from sagan_tf import command_line
-from sagan_tf.data import preparation, sources
+from sagan_tf.data import preflight, preparation, sources
 from sagan_tf.errors import ConfigError
 
 command_line.define_config_flags("imagenet_128")
@@ -15,13 +15,15 @@ FLAGS = flags.FLAGS
 
 
 def run():
-    """Writes the records, or carries on where a killed preparation stopped."""
-    # Images have no attention, whose default does not fit every resolution.
+    """Writes the TFRecords; the same command resumes a stopped preparation."""
+    # Attention is off: its default resolution does not fit every image resolution.
     config = command_line.config_from_flags(attention_resolution=None)
     if not FLAGS.out:
         raise ConfigError("out", FLAGS.out, "a directory to write to")
     source = sources.open_source(config, FLAGS.data_dir)
     print(f"{config.dataset}: {source.num_examples:,} images to {FLAGS.out}")
+    for warning in preflight.warnings(source):
+        print(f"  warning: {warning}")
     manifest = preparation.prepare(
         source, config, FLAGS.out, FLAGS.num_shards, FLAGS.skip_unreadable
     )

@@ -5,7 +5,7 @@ import os
 from absl import flags
 
 from sagan_tf import command_line
-from sagan_tf.data import inspect, sources
+from sagan_tf.data import preflight, sources
 from sagan_tf.training import cluster, loop, memory_estimate
 from sagan_tf.training import strategy as strategies
 
@@ -31,7 +31,7 @@ def run():
         print(memory_estimate.describe(config))
         return
     if FLAGS.check_data:
-        print(inspect.check(sources.open_source(config, FLAGS.data_dir), config, run_dir))
+        print(preflight.check(sources.open_source(config, FLAGS.data_dir), config, run_dir))
         return
     strategy = strategies.make(FLAGS.strategy, FLAGS.tpu, FLAGS.cluster)
     loop.train(config, run_dir, FLAGS.data_dir, strategy)

@@ -1,1 +1,1 @@
-"""Images and labels on their way to the training step."""
+"""Data sources, decoding, and the input pipeline of training."""

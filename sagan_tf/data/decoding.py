@@ -1,9 +1,8 @@
-"""Encoded images to squares at the training resolution, in one TensorFlow graph.
+"""Decoding of image files to squares at the training resolution, in one TensorFlow graph.
 
-The kind is read from the first bytes, not from the file name: ImageNet has a PNG and some CMYK
-JPEGs among its `.JPEG` files. JPEG never becomes a full-size image: only the centred square is
-decoded, at 1/2, 1/4 or 1/8 of the size when the resolution allows, which libjpeg does in the
-frequency domain.
+The first bytes give the format, not the file name: ImageNet has a PNG and some CMYK JPEGs among
+its `.JPEG` files. Of a JPEG, only the centred square is decoded. libjpeg decodes it at 1/2, 1/4
+or 1/8 of the size, in the frequency domain, if the result is not smaller than the resolution.
 """
 
 from __future__ import annotations
@@ -14,30 +13,32 @@ from sagan_tf.config import BACKGROUNDS
 from sagan_tf.data import preprocessing
 
 _JPEG_REDUCTIONS = (1, 2, 4, 8)
-_EXIF_BYTES = 1024  # the orientation stands near the start of the EXIF block
-_SHORTEST = 32  # bytes; less is no image of any kind
+_EXIF_BYTES = 1024  # the orientation is near the start of the EXIF block
+_PNG_COLOUR_TYPE = 25  # offset of the byte; 0 is gray without alpha
+_DCT_METHOD = "INTEGER_ACCURATE"  # TensorFlow's default is off by up to 10 levels
+_MIN_BYTES = 32  # a shorter file is not an image
 _MAGIC = (b"\xff\xd8\xff", b"\x89PN", b"BM", b"RIFF")
 
 
 def can_read_webp():
-    """True if this TensorFlow decodes WebP (2.19 on)."""
+    """Returns True if this TensorFlow decodes WebP (2.19 and later)."""
     return hasattr(tf.io, "decode_webp")
 
 
 def known_kinds():
-    """What can be decoded, in words."""
+    """Returns the names of the formats that this TensorFlow decodes."""
     return "JPEG, PNG, BMP or WebP" if can_read_webp() else "JPEG, PNG or BMP"
 
 
 @tf.autograph.experimental.do_not_convert
 def decode(encoded, config):
-    """Decodes one image as the networks will see it.
+    """Decodes one image to the pixels that the networks get.
 
-    Alpha is composited on `config.background`; CMYK becomes RGB; 16 bits become the upper 8;
-    EXIF rotation is honoured, except by the released crop.
+    Transparent pixels show `config.background`. CMYK becomes RGB, and 16 bits become the upper 8.
+    The EXIF orientation is applied, except with `crop="released"`.
 
     Args:
-        encoded: string scalar: a JPEG, PNG, BMP or WebP file.
+        encoded: string scalar, the contents of a JPEG, PNG, BMP or WebP file.
         config: ExperimentConfig.
 
     Returns:
@@ -45,26 +46,67 @@ def decode(encoded, config):
         size: int32 (2,), height and width of the encoded image.
 
     Raises:
-        tf.errors.InvalidArgumentError: the bytes are no such image, or damaged.
+        tf.errors.InvalidArgumentError: the format is another one, or the file is damaged.
     """
     branches = [
         lambda: _decode_jpeg(encoded, config),
-        lambda: _finish(_decode_png(encoded, config), config),
+        lambda: _finish(_decode_png(encoded, config.background), config),
         lambda: _finish(_decode_bmp(encoded), config),
-        lambda: _finish(_decode_webp(encoded, config), config),
-        lambda: _refuse(config),
+        lambda: _finish(_decode_webp(encoded, config.background), config),
+        lambda: _finish(_refuse(f"not a {known_kinds()} image"), config),
     ]
-    kinds = tf.stack([tf.strings.substr(encoded, 0, len(magic)) == magic for magic in _MAGIC])
-    kinds &= tf.strings.length(encoded) >= _SHORTEST
-    kind = tf.argmax(tf.concat([kinds, [True]], axis=0), output_type=tf.int32)
-    image, size = tf.switch_case(kind, branches)
+    image, size = tf.switch_case(_kind(encoded), branches)
     image = preprocessing.convert_channels(image, config.channels)
     image.set_shape((config.resolution, config.resolution, config.channels))
     return image, size
 
 
+def decode_whole(encoded, background):
+    """Decodes one image to the same pixels as `decode`, but without crop and resize.
+
+    Args:
+        encoded: bytes, the contents of a JPEG, PNG, BMP or WebP file.
+        background: one of `config.BACKGROUNDS`, which transparent pixels show.
+
+    Returns:
+        uint8 (height, width, channels), NumPy. A gray file has 1 channel, any other has 3.
+
+    Raises:
+        tf.errors.InvalidArgumentError: the format is another one, or the file is damaged.
+    """
+    branches = [
+        lambda: _turn_upright(_decode_whole_jpeg(encoded), encoded),
+        lambda: _decode_png(encoded, background),
+        lambda: _decode_bmp(encoded),
+        lambda: _decode_webp(encoded, background),
+        lambda: _refuse(f"not a {known_kinds()} image"),
+    ]
+    kind = int(_kind(encoded))
+    image = branches[kind]().numpy()
+    return image[..., :1] if _is_gray(encoded, kind) else image
+
+
+def _kind(encoded):
+    """Returns the index in `_MAGIC` of the format of a file, its length if there is none."""
+    kinds = tf.stack([tf.strings.substr(encoded, 0, len(magic)) == magic for magic in _MAGIC])
+    kinds &= tf.strings.length(encoded) >= _MIN_BYTES
+    return tf.argmax(tf.concat([kinds, [True]], axis=0), output_type=tf.int32)
+
+
+def _is_gray(encoded, kind):
+    """Returns True if a file stores gray values without alpha, and not colours."""
+    if kind == _MAGIC.index(b"\x89PN"):
+        return encoded[_PNG_COLOUR_TYPE] == 0
+    if kind == _MAGIC.index(b"\xff\xd8\xff"):
+        return int(tf.io.extract_jpeg_shape(encoded)[2]) == 1
+    if kind == _MAGIC.index(b"BM") and tf.io.decode_bmp(encoded).shape[-1] == 1:
+        palette = _bmp_palette(encoded).numpy()
+        return bool((palette == palette[:, :1]).all())
+    return False
+
+
 def _finish(image, config):
-    """A whole decoded image (h, w, 3) to the resolution, and its size."""
+    """Crops and resizes a decoded image (h, w, 3); returns it with its size before."""
     size = tf.shape(image)[:2]
     return _resize(preprocessing.crop_square(image), config), size
 
@@ -97,12 +139,16 @@ def _decode_jpeg_square(encoded, size, reduction):
         tf.stack([top, left, side, side]),
         channels=3,
         ratio=reduction,
-        dct_method="INTEGER_ACCURATE",  # TensorFlow's default is off by up to 10 levels
+        dct_method=_DCT_METHOD,
     )
 
 
+def _decode_whole_jpeg(encoded):
+    return tf.io.decode_jpeg(encoded, channels=3, dct_method=_DCT_METHOD)
+
+
 def _turn_upright(image, encoded):
-    """Honours the EXIF orientation of a JPEG, which may follow a JFIF header of 18 bytes."""
+    """Applies the EXIF orientation of a JPEG; a JFIF header of 18 bytes may precede it."""
     has_exif = tf.reduce_any([tf.strings.substr(encoded, start, 4) == b"Exif" for start in (6, 24)])
     return tf.cond(
         has_exif,
@@ -112,10 +158,10 @@ def _turn_upright(image, encoded):
 
 
 def _exif_orientation(encoded):
-    """The value of the EXIF orientation tag, 1 if there is none that makes sense."""
+    """Returns the EXIF orientation, 1 to 8; 1 (upright) if the tag is absent or invalid."""
     data = tf.cast(tf.io.decode_raw(tf.strings.substr(encoded, 0, _EXIF_BYTES), tf.uint8), tf.int32)
     entries = tf.signal.frame(data, 10, 1)  # (n, 10)
-    # Tag 0x0112, type 3 (short), count 1, value: in either byte order.
+    # Tag 0x0112, type 3 (short), count 1, value; in both byte orders.
     little, big = [0x12, 1, 3, 0, 1, 0, 0, 0], [1, 0x12, 0, 3, 0, 0, 0, 1]
     is_little = tf.reduce_all(entries[:, :8] == little, axis=1)
     is_big = tf.reduce_all(entries[:, :8] == big, axis=1)
@@ -124,7 +170,7 @@ def _exif_orientation(encoded):
     return tf.where((value >= 1) & (value <= 8), value, 1)
 
 
-def _decode_png(encoded, config):
+def _decode_png(encoded, background):
     image = tf.io.decode_png(encoded, channels=4)
     depth = tf.cast(tf.io.decode_raw(tf.strings.substr(encoded, 24, 1), tf.uint8)[0], tf.int32)
     # Below 8 bits, TensorFlow gives opaque pixels the alpha 2^bits - 1 instead of 255.
@@ -132,12 +178,12 @@ def _decode_png(encoded, config):
     return tf.cond(
         (depth < 8) & tf.reduce_all(image[..., 3] == filler),
         lambda: image[..., :3],
-        lambda: preprocessing.composite(image, BACKGROUNDS[config.background]),
+        lambda: preprocessing.composite(image, BACKGROUNDS[background]),
     )
 
 
 def _decode_bmp(encoded):
-    """BMP of 8 (palette), 24 or 32 bits; the fourth byte of 32 is padding more often than alpha."""
+    """Decodes a BMP of 8 (palette), 24 or 32 bits; the fourth byte of 32 is taken as padding."""
     image = tf.io.decode_bmp(encoded)
     image = tf.cond(
         tf.shape(image)[-1] == 1,
@@ -148,7 +194,7 @@ def _decode_bmp(encoded):
 
 
 def _bmp_palette(encoded):
-    """The RGB palette (n, 3) between the headers and the pixels; TensorFlow's op ignores it."""
+    """Returns the RGB palette (n, 3), which `tf.io.decode_bmp` ignores."""
 
     def number(start):
         return tf.io.decode_raw(tf.strings.substr(encoded, start, 4), tf.int32)[0]
@@ -158,20 +204,29 @@ def _bmp_palette(encoded):
     return tf.reshape(entries, (-1, 4))[:, 2::-1]
 
 
-def _decode_webp(encoded, config):
-    """A still WebP image."""
+def _decode_webp(encoded, background):
+    """Decodes a WebP image that is not animated.
+
+    TensorFlow's decoder corrupts memory with some animations, so it must not run on one. The
+    header of an extended file (`VP8X`) has a bit for them:
+    https://developers.google.com/speed/webp/docs/riff_container
+    """
     if not can_read_webp():
-        return _refuse(config)[0]
-    image = tf.io.decode_webp(encoded)[0]
+        return _refuse(f"not a {known_kinds()} image")
+    flags = tf.io.decode_raw(tf.strings.substr(encoded, 20, 1), tf.uint8)[0]
+    is_animated = (tf.strings.substr(encoded, 12, 4) == b"VP8X") & (flags & 2 != 0)
+    message = "an animated WebP image, and only still images can be read"
+    with tf.control_dependencies([tf.debugging.Assert(~is_animated, [message])]):
+        image = tf.io.decode_webp(tf.identity(encoded))[0]
     image = tf.cond(
         tf.shape(image)[-1] == 4,
-        lambda: preprocessing.composite(image, BACKGROUNDS[config.background]),
+        lambda: preprocessing.composite(image, BACKGROUNDS[background]),
         lambda: image[..., :3],
     )
     return tf.ensure_shape(image, (None, None, 3))
 
 
-def _refuse(config):
-    with tf.control_dependencies([tf.debugging.Assert(False, [f"not a {known_kinds()} image"])]):
-        image = tf.zeros((config.resolution, config.resolution, 3), tf.uint8)
-    return image, tf.zeros(2, tf.int32)
+def _refuse(reason):
+    """Raises InvalidArgumentError when it runs, and has the type of an image (h, w, 3)."""
+    with tf.control_dependencies([tf.debugging.Assert(False, [reason])]):
+        return tf.zeros((1, 1, 3), tf.uint8)

@@ -1,7 +1,7 @@
-"""Reads the images of any source one by one, by name, in parallel and outside `tf.data`.
+"""Loading of single images by name, in parallel and outside `tf.data`.
 
-`tf.data` stops at the first damaged image without saying which. The preflight, the preparation
-and the memory cache look at every image, so they read through here.
+`tf.data` stops at the first damaged image and does not name it. The preflight, the preparation
+and the memory cache read every image, so they use `load_all`.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from sagan_tf.errors import DataError
 
 _NAMES_SHOWN = 5
 _GROUP = 16  # images decoded in one call
-# TensorFlow quotes bytes of damaged files, which need not be text: hence the second.
-_DAMAGED = (tf.errors.OpError, UnicodeDecodeError)
+# TensorFlow's messages quote bytes of damaged files. Python fails to decode some of them as text.
+READ_ERRORS = (tf.errors.OpError, UnicodeDecodeError)
 
 
 class Example(typing.NamedTuple):
     """One image that is not read yet.
 
     Args:
-        name: the file, or the place of the record; for people.
+        name: the file or the record, for messages.
         label: int.
-        load: reads and decodes; returns the image, uint8 (resolution, resolution, channels), and
-            its (height, width) before.
+        load: function that reads and decodes; returns the image, uint8 (resolution, resolution,
+            channels), and the (height, width) of the encoded image.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Example(typing.NamedTuple):
 
 
 class Loaded(typing.NamedTuple):
-    """An image that was read, or why it could not be.
+    """An image that was read, or the reason why it cannot be read.
 
     Args:
         name: as in `Example`.
@@ -59,17 +59,18 @@ class Loaded(typing.NamedTuple):
 
 
 class Decoder:
-    """Decodes images to NumPy, many in one call: a call costs as much as a small image.
+    """Decodes many images to NumPy in one call; a call costs as much as a small image.
 
     Args:
-        decode: function of a string tensor, bytes or a path; returns an image and a size.
+        decode: function of a string scalar, the encoded image or its path; returns the image and
+            the size before.
     """
 
     def __init__(self, decode):
         self._decode = decode
 
     def __call__(self, payloads):
-        """Images uint8 (n, h, w, c) and sizes int (n, 2) of a list of strings."""
+        """Returns images uint8 (n, h, w, c) and sizes int (n, 2) of a list of n strings."""
         images, sizes = self._graph(tf.constant(payloads))
         return images.numpy(), sizes.numpy()
 
@@ -83,25 +84,25 @@ class Decoder:
 
 
 class EncodedImage(typing.NamedTuple):
-    """An `Example.load` that `load_all` can run together with its neighbours."""
+    """An `Example.load` that `load_all` runs in one call with others of the same decoder."""
 
     decoder: Decoder
     payload: bytes | str
 
     def __call__(self):
-        """The image and its (height, width) before."""
+        """Returns the image and the (height, width) of the encoded image."""
         images, sizes = self.decoder([self.payload])
         return images[0], tuple(sizes[0].tolist())
 
 
 def load_all(examples):
-    """Loads examples in parallel, in order, a bounded number ahead.
+    """Loads examples in parallel and yields them in order; reads a bounded number ahead.
 
     Args:
         examples: iterable of `Example`.
 
     Yields:
-        `Loaded`, one an example.
+        One `Loaded` for each example.
     """
     threads = os.cpu_count() or 1
     pool = concurrent.futures.ThreadPoolExecutor(threads)
@@ -123,8 +124,8 @@ def _load_group(group):
     if len(decoders) == 1 and None not in decoders:
         try:
             images, sizes = decoders.pop()([example.load.payload for example in group])
-        except _DAMAGED:
-            pass  # one of them is damaged; below it gets its name
+        except READ_ERRORS:
+            pass  # one image of the group is damaged; loading each alone shows which
         else:
             rows = zip(group, images, sizes.tolist())
             return [Loaded(e.name, e.label, image, tuple(size), None) for e, image, size in rows]
@@ -134,13 +135,13 @@ def _load_group(group):
 def _load(example):
     try:
         image, size = example.load()
-    except _DAMAGED as error:
+    except READ_ERRORS as error:
         return Loaded(example.name, example.label, None, None, _reason(error))
     return Loaded(example.name, example.label, image, size, None)
 
 
 def _reason(error):
-    """What TensorFlow has to say about an image, without where in its graph it says so."""
+    """Returns the reason in TensorFlow's message, without the place in its graph."""
     if isinstance(error, UnicodeDecodeError):
         text = error.object.decode("utf-8", "backslashreplace")
     else:
@@ -151,11 +152,11 @@ def _reason(error):
 
 
 def raise_if_unreadable(problems, list_path=None):
-    """Raises DataError that names images which could not be read.
+    """Raises DataError that names the images that cannot be read, if there are any.
 
     Args:
         problems: list of `Loaded` without an image.
-        list_path: a text file that gets all their names; None names only the first few.
+        list_path: text file to write all names to; None writes no file.
     """
     if not problems:
         return
@@ -171,7 +172,7 @@ def raise_if_unreadable(problems, list_path=None):
 
 
 def raise_if_incomplete(count, source, config):
-    """Raises DataError when a pass over a source met fewer images than it announced."""
+    """Raises DataError if a pass over a source had another number of images than announced."""
     if count != source.num_examples:
         raise DataError(
             f"{config.dataset} announces {source.num_examples} images but holds {count}"

@@ -1,4 +1,4 @@
-"""`dataset.json`: what a directory of prepared TFRecords holds."""
+"""Manifest of prepared TFRecords: the file `dataset.json`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sagan_tf import files, hashing
 from sagan_tf.errors import ConfigError, DataError
 
 FILE_NAME = "dataset.json"
-PLAN_NAME = "preparation.json"  # there from the start of a preparation
+PLAN_NAME = "preparation.json"  # written at the start of a preparation
 _FORMAT = 1
 _PREPROCESSING = ("resolution", "channels", "crop", "background")
 
@@ -22,12 +22,12 @@ class Shard:
     """One TFRecord file.
 
     Args:
-        file: its name in the directory.
-        num_examples: records.
-        num_bytes: size.
-        sha256: of its contents.
-        histogram: {label: images}.
-        skipped: names of images left out because they could not be read.
+        file: file name in the directory.
+        num_examples: number of records.
+        num_bytes: size of the file.
+        sha256: SHA-256 of the file.
+        histogram: {label: number of images}.
+        skipped: names of images that were left out because they cannot be read.
     """
 
     file: str
@@ -39,21 +39,21 @@ class Shard:
 
     @classmethod
     def from_dict(cls, values):
-        """From JSON, whose keys are text."""
+        """Makes a shard from a dict of JSON, whose keys are text."""
         histogram = {int(label): count for label, count in values["histogram"].items()}
         return cls(**{**values, "histogram": histogram, "skipped": tuple(values["skipped"])})
 
 
 @dataclasses.dataclass(frozen=True)
 class Manifest:
-    """Everything that training must know about prepared images.
+    """Description of prepared images for training.
 
     Args:
-        source: the `dataset` setting that they were made from.
-        split: its split.
+        source: `dataset` setting of the original images.
+        split: `split` setting of the original images.
         class_names: tuple of str, or None.
-        has_labels: False when all labels are 0 because there were none.
-        preprocessing: {setting: value} of the settings that shaped the pixels.
+        has_labels: False if all labels are 0 because the original images have none.
+        preprocessing: {setting: value} of the settings that change the pixels.
         shards: tuple of `Shard`.
     """
 
@@ -66,17 +66,17 @@ class Manifest:
 
     @property
     def num_examples(self):
-        """Images in all shards."""
+        """Number of images in all shards."""
         return sum(shard.num_examples for shard in self.shards)
 
     @property
     def histogram(self):
-        """{label: images} over all shards."""
+        """{label: number of images} over all shards."""
         return merge_histograms(shard.histogram for shard in self.shards)
 
     @property
     def checksum(self):
-        """SHA-256 over the checksums of the shards."""
+        """SHA-256 of the joined SHA-256 of the shards."""
         return hashing.bytes_sha256("".join(s.sha256 for s in self.shards).encode())
 
     def write(self, directory):
@@ -87,16 +87,19 @@ class Manifest:
 
     @classmethod
     def read(cls, directory):
-        """The manifest in a directory, or None if there is none.
+        """Reads the manifest of a directory; returns None if it has none of ours.
 
         Raises:
-            DataError: the file is not one of ours, or was edited.
+            DataError: the file is damaged, or was edited.
         """
         path = os.path.join(directory, FILE_NAME)
         if not tf.io.gfile.exists(path):
             return None
+        text = _read_own(directory, path)
+        if text is None:
+            return None
         try:
-            values = json.loads(files.read_text(path))
+            values = json.loads(text)
             names = values["class_names"]
             manifest = cls(
                 source=values["source"],
@@ -114,7 +117,7 @@ class Manifest:
         return manifest
 
     def check_config(self, config):
-        """Raises ConfigError when pixels were prepared otherwise than `config` asks."""
+        """Raises ConfigError if the images were prepared with other settings than `config`."""
         for name, prepared in self.preprocessing.items():
             if getattr(config, name) != prepared:
                 raise ConfigError(
@@ -122,7 +125,7 @@ class Manifest:
                 )
 
     def check_files(self, directory, paths):
-        """Raises DataError unless `paths` are all the shards, whole by their size."""
+        """Raises DataError unless `paths` are exactly the shards, with the recorded sizes."""
         found = {os.path.basename(path) for path in paths}
         for shard in self.shards:
             path = os.path.join(directory, shard.file)
@@ -131,25 +134,38 @@ class Manifest:
             size = tf.io.gfile.stat(path).length
             if size != shard.num_bytes:
                 raise DataError(f"{path} has {size} bytes; dataset.json says {shard.num_bytes}")
-        strangers = found - {shard.file for shard in self.shards}
-        if strangers:
-            raise DataError(f"{os.path.join(directory, min(strangers))} is not in dataset.json")
+        unknown = found - {shard.file for shard in self.shards}
+        if unknown:
+            raise DataError(f"{os.path.join(directory, min(unknown))} is not in dataset.json")
 
     def check_contents(self, directory):
-        """Raises DataError unless every shard has the contents that were prepared."""
+        """Raises DataError unless every shard has the recorded SHA-256."""
         for shard in self.shards:
             path = os.path.join(directory, shard.file)
             if hashing.file_sha256(path) != shard.sha256:
                 raise DataError(f"{path} is damaged: its checksum is not that of dataset.json")
 
 
+def _read_own(directory, path):
+    """Returns the text of a `dataset.json` unless it is another program's; then None.
+
+    `prepare_data` leaves its plan beside the file. If only the shards were copied, the names of
+    our settings tell.
+    """
+    with tf.io.gfile.GFile(path, "rb") as file:
+        text = file.read().decode(errors="replace")
+    has_plan = tf.io.gfile.exists(os.path.join(directory, PLAN_NAME))
+    is_ours = has_plan or ('"shards"' in text and '"preprocessing"' in text)
+    return text if is_ours else None
+
+
 def preprocessing_of(config):
-    """{setting: value} of the settings that shape the pixels."""
+    """Returns {setting: value} of the settings that change the pixels."""
     return {name: getattr(config, name) for name in _PREPROCESSING}
 
 
 def merge_histograms(histograms):
-    """Adds up {label: images} dictionaries; sorted by label."""
+    """Adds up dicts {label: number of images}; the result is sorted by label."""
     total = {}
     for histogram in histograms:
         for label, count in histogram.items():

@@ -1,4 +1,7 @@
-"""Training batches: which image comes when, as a function of the seed and the step alone."""
+"""Training batches: the order of images is a function of the seed and the step alone.
+
+`grain.MapDataset` is a known alternative for the order: shuffled, sharded and resumed by index.
+"""
 
 from __future__ import annotations
 
@@ -8,40 +11,41 @@ import typing
 import tensorflow as tf
 
 from sagan_tf import sampling
-from sagan_tf.data import arrays, preprocessing, sequential, sources
+from sagan_tf.data import arrays, preprocessing, sources
+from sagan_tf.data.source import scalar_seed
 from sagan_tf.errors import ConfigError, DataError
 
-# Places of the pipeline's random streams under the user's seed.
+# Constants that separate the pipeline's random streams under the user's seed.
 _ORDER, _FLIPS = 101, 102
-# Rounds of the index cipher. With 4, the wrapper's choice, the orders of different epochs of
-# 60,000 examples correlate by 0.9; from 16 on they are as independent as random permutations.
+# Rounds of the index cipher. With 4, the default of TensorFlow's wrapper, the orders of different
+# epochs of 60,000 examples correlate by 0.9. From 16 on they are independent.
 _ROUNDS = 32
 
 
 def training_batches(source, config, start_step=0, num_input_pipelines=1, input_pipeline_id=0):
-    """Endless batches of images to train on, from any source.
+    """Makes the endless training batches of a source.
 
-    Batch k depends on nothing but the settings and `start_step + k`, so a run that resumes at
-    step s sees exactly what the uninterrupted run would have seen. Images in memory and folders
-    are shuffled whole, and the workers' parts make up the same global batch whatever their
-    number; TFDS and TFRecords are shuffled by files and through a buffer, each worker its share.
+    Batch k depends only on the settings and on `start_step + k`. So a run that resumes at step s
+    gets the same images as a run without the stop. Sources with random access are shuffled
+    completely, and workers cut each global batch into parts. Sequential sources shuffle their
+    files, then their records through a buffer, and each worker reads its own records.
 
     Args:
-        source: from `sources.open_source`.
-        config: ExperimentConfig; a batch holds all the images of one training step, which are
+        source: `source.Source`, from `sources.open_source`.
+        config: ExperimentConfig. A batch holds all images of one training step,
             `global_batch_size * d_steps`.
-        start_step: training steps done before.
-        num_input_pipelines: workers that read; each gets its part of every global batch.
-        input_pipeline_id: which of them this is.
+        start_step: number of training steps done before.
+        num_input_pipelines: number of workers; each gets its part of every global batch.
+        input_pipeline_id: index of this worker, in [0, num_input_pipelines).
 
     Returns:
         tf.data.Dataset of uint8 images (batch, resolution, resolution, channels) and int32
-        labels (batch,), zeros when `config.num_classes` is None.
+        labels (batch,). Labels are zeros if `config.num_classes` is None.
 
     Raises:
-        ConfigError: the workers cannot share the images of a step evenly, or
-            `cache_in_memory` needs more memory than there is.
-        DataError: labels are needed and there are none.
+        ConfigError: the number of workers does not divide the images of a step, or
+            `cache_in_memory` needs too much memory.
+        DataError: the run is conditional and the source has no labels.
     """
     sources.require_labels(source, config)
     if config.cache_in_memory:
@@ -68,15 +72,15 @@ def training_batches(source, config, start_step=0, num_input_pipelines=1, input_
     finish = functools.partial(_finish, config=config, place=place)
     options = tf.data.Options()
     options.deterministic = True
-    # The autotuner's thread, which wakes ever more rarely, keeps some finished iterators waiting
-    # for up to a minute (2.21). Without it a map runs a call a core, 16 at most.
+    # The thread of the autotuner delays the end of some iterators by up to a minute (2.21).
+    # Without it, a map runs one call on each core, at most 16.
     options.autotune.enabled = False
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
     return batches.map(finish).prefetch(tf.data.AUTOTUNE).with_options(options)
 
 
 class _Place(typing.NamedTuple):
-    """Which part of which batches a pipeline delivers."""
+    """The part of the batches that one worker delivers."""
 
     root_seed: tf.Tensor
     start_step: int
@@ -91,7 +95,7 @@ class _Place(typing.NamedTuple):
 
 
 def _random_access(source, config, place):
-    """Batches of a source that can fetch any image: shuffled whole, resumed at once."""
+    """Batches of a `RandomAccessSource`, shuffled completely."""
     rows = place.first_row + tf.range(place.batch_size, dtype=tf.int64)
     seed = sampling.fold_in(place.root_seed, _ORDER)
 
@@ -102,10 +106,10 @@ def _random_access(source, config, place):
 
 
 def _sequential(source, config, place):
-    """Batches of a source that reads from front to back.
+    """Batches of a `SequentialSource`.
 
-    Every pass orders the files anew and shuffles records through a buffer of
-    `config.shuffle_buffer`; resuming skips records of the current pass without decoding them.
+    Each pass shuffles the files, then the records through a buffer of `config.shuffle_buffer`.
+    A resumed run skips records of the current pass without decoding them.
     """
     size = source.shard_size(place.num_pipelines, place.pipeline)
     if size < 1:
@@ -114,12 +118,12 @@ def _sequential(source, config, place):
 
     @tf.autograph.experimental.do_not_convert
     def one_pass(number):
-        # Dataset.shuffle mixes in the graph's seed. This sets the seed of this function's own
-        # graph, so that the program's does not matter. (0 would fail beside a seed tensor.)
+        # Dataset.shuffle also depends on the graph's seed. This sets the seed of the function's
+        # own graph, so that the program's seed has no effect. The op refuses the seed 0 here.
         tf.random.set_seed(1)
         seed = sampling.fold_in(place.root_seed, _ORDER, number)
         records = source.records(seed, place.num_pipelines, place.pipeline)
-        records = records.shuffle(config.shuffle_buffer, seed=sequential.scalar_seed(seed))
+        records = records.shuffle(config.shuffle_buffer, seed=scalar_seed(seed))
         return records.skip(tf.where(number == first_pass, tf.constant(offset, tf.int64), 0))
 
     records = tf.data.Dataset.range(first_pass, tf.int64.max).flat_map(one_pass)
@@ -127,7 +131,7 @@ def _sequential(source, config, place):
 
 
 def _finish(step, batch, config, place):
-    """Flips, labels and static shapes of one batch."""
+    """Mirrors images, types labels, and sets the static shapes of one batch."""
     images, labels = batch
     if config.random_flip:
         seed = sampling.fold_in(place.root_seed, _FLIPS, step)
@@ -142,14 +146,14 @@ def _finish(step, batch, config, place):
 
 
 def shuffled_indices(positions, num_examples, seed):
-    """The example at each position of the endless, reshuffled pass over a data set.
+    """Returns the example at each position of an endless, reshuffled sequence.
 
-    Position p is in epoch p // num_examples; every epoch is a permutation of its own, computed
-    and never stored, so that any position is reached at once.
+    Position p is in epoch p // num_examples. Each epoch is its own permutation. It is computed,
+    not stored, so the cost of a position does not depend on the position.
 
     Args:
         positions: int64 (n,).
-        num_examples: size of the data set.
+        num_examples: number of examples of the data set.
         seed: int32 (2,).
 
     Returns:
@@ -157,8 +161,8 @@ def shuffled_indices(positions, num_examples, seed):
     """
     epochs = positions // num_examples
     seed = tf.cast(seed, tf.int64)
-    # The op takes a seed of three numbers for each index; the public wrapper around it
-    # (tf.random.experimental.index_shuffle) cannot pass one seed for each.
+    # The op takes a seed of three numbers for each index. The public wrapper
+    # (tf.random.experimental.index_shuffle) takes one seed for all.
     seeds = tf.stack([tf.fill(tf.shape(epochs), s) for s in (seed[0], seed[1])] + [epochs], axis=1)
     return tf.raw_ops.RandomIndexShuffle(
         index=positions % num_examples,

@@ -1,4 +1,4 @@
-"""Any source to sharded TFRecords at the training resolution, in a run that can be restarted."""
+"""Preparation of any source as sharded TFRecords at the training resolution; it can resume."""
 
 from __future__ import annotations
 
@@ -15,38 +15,39 @@ import tensorflow as tf
 import tqdm
 
 from sagan_tf import files, hashing, sampling
-from sagan_tf.data import loading, manifest, pipeline, records
+from sagan_tf.data import listing, loading, manifest, pipeline, record_format
 from sagan_tf.errors import DataError
 
-_WORK = "in_progress"  # unfinished files, and notes on the finished ones
-_MOST_SHARD_BYTES = 256 << 20
-_WORKERS_SERVED = 8  # a multiple of this many shards splits evenly over 1, 2, 4 or 8 workers
-_ORDER = 103  # place of the stored order under the user's seed
+_WORK = "in_progress"  # directory of unfinished shards, and of notes about finished ones
+_MAX_SHARD_BYTES = 256 << 20
+_WORKERS_SERVED = 8  # a multiple of 8 shards splits evenly over 1, 2, 4 or 8 workers
+_ORDER = 103  # constant that separates the stored order's random stream under the user's seed
 
 
 def prepare(source, config, output_dir, num_shards=None, skip_unreadable=False):
     """Writes every image of a source, decoded and resized, to TFRecords.
 
-    The records hold raw uint8 pixels (`image_raw`), which cost nothing to read. Images of a
-    folder are stored in an order shuffled by `config.seed`, so that a shard is a fair sample.
-    Killed at any moment, the same call carries on: finished shards stay, and a shard gets its
-    name only when it is whole. `dataset.json` comes last.
+    The records hold raw uint8 pixels (`image_raw`), so training does not decode. `config.seed`
+    shuffles the images of a source with random access, so each shard is a random sample. The
+    same call resumes a stopped preparation: a shard gets its name when it is complete, complete
+    shards stay, and `dataset.json` is written last.
 
     Args:
-        source: from `sources.open_source`.
-        config: ExperimentConfig: its data settings and seed.
-        output_dir: a new directory, one that a killed preparation left, or a finished one, which
-            stays as it is; local or in a bucket.
-        num_shards: files; None makes files of up to 256 MiB, a multiple of 8 of them.
-        skip_unreadable: leaves out images that cannot be read and names them in `dataset.json`,
-            instead of failing.
+        source: `source.Source`, from `sources.open_source`.
+        config: ExperimentConfig; its data settings and seed are used.
+        output_dir: a new directory, or that of a preparation with the same settings. A finished
+            preparation stays unchanged. Local or in a bucket.
+        num_shards: number of files; None writes a multiple of 8 files of up to 256 MiB each.
+        skip_unreadable: if True, images that cannot be read are left out and listed in
+            `dataset.json`; if False, they are an error.
 
     Returns:
-        The `manifest.Manifest`.
+        `manifest.Manifest`.
 
     Raises:
-        DataError: an image cannot be read, or the directory holds something else.
+        DataError: an image cannot be read, or the directory has other contents.
     """
+    listing.check_text("out", os.fspath(output_dir))
     num_shards = num_shards or _default_num_shards(source, config)
     plan = _Plan(
         dataset=config.dataset,
@@ -56,8 +57,9 @@ def prepare(source, config, output_dir, num_shards=None, skip_unreadable=False):
         num_examples=source.num_examples,
         num_shards=min(num_shards, source.num_examples),
         seed=config.seed,
+        sample=source.sample_sha256(),
     )
-    plan.claim(output_dir)
+    plan.claim(output_dir, source)
     result = manifest.Manifest.read(output_dir)
     if result is None:
         result = _write(source, config, plan, output_dir, skip_unreadable)
@@ -67,8 +69,9 @@ def prepare(source, config, output_dir, num_shards=None, skip_unreadable=False):
 
 
 def _write(source, config, plan, directory, skip_unreadable):
-    """Writes all that is missing, `dataset.json` last."""
-    tf.io.gfile.makedirs(os.path.join(directory, _WORK))
+    """Writes the missing shards, then `dataset.json`."""
+    with files.writing(directory):
+        tf.io.gfile.makedirs(os.path.join(directory, _WORK))
     shards = _write_shards(source, config, plan, directory, skip_unreadable)
     result = manifest.Manifest(
         source=config.dataset,
@@ -86,7 +89,7 @@ def _write(source, config, plan, directory, skip_unreadable):
 
 @dataclasses.dataclass(frozen=True)
 class _Plan:
-    """What a directory is being filled with; a restart must have the same."""
+    """Settings of a preparation; a call that resumes must have the same."""
 
     dataset: str
     split: str
@@ -95,9 +98,12 @@ class _Plan:
     num_examples: int
     num_shards: int
     seed: int
+    sample: str
 
-    def claim(self, directory):
-        """Writes the plan into a new directory; compares it with one that is there.
+    def claim(self, directory, source):
+        """Writes the plan to a new directory, or compares it with the directory's plan.
+
+        The data may have moved to another path since.
 
         Raises:
             DataError: the directory has another plan, or other files and no plan.
@@ -106,10 +112,13 @@ class _Plan:
         values = dataclasses.asdict(self)
         if not tf.io.gfile.exists(path):
             self._check_new(directory)
-            tf.io.gfile.makedirs(directory)
-            files.write_whole(path, json.dumps(values, indent=2) + "\n")
+            with files.writing(directory):
+                tf.io.gfile.makedirs(directory)
+                files.write_whole(path, json.dumps(values, indent=2) + "\n")
             return
-        before = json.loads(files.read_text(path))
+        before = {"sample": self.sample, **json.loads(files.read_text(path))}
+        if source.is_same_data(before["dataset"], before["fingerprint"]):
+            values.update(dataset=before["dataset"], fingerprint=before["fingerprint"])
         for name, value in values.items():
             if before.get(name) != value:
                 raise DataError(
@@ -118,13 +127,15 @@ class _Plan:
                 )
 
     def _check_new(self, directory):
-        """Raises DataError if more is there than a preparation killed at once may have left."""
+        """Raises DataError if a directory without a plan has other files than parts of a plan."""
+        if tf.io.gfile.exists(directory) and not tf.io.gfile.isdir(directory):
+            raise DataError(f"{directory} is a file; it must be a directory")
         names = tf.io.gfile.listdir(directory) if tf.io.gfile.isdir(directory) else []
         if any(not name.startswith(manifest.PLAN_NAME) for name in names):
             raise DataError(f"{directory} is not empty and was not made by prepare_data")
 
     def bounds(self, shard):
-        """First position of a shard, and the first after it."""
+        """Returns the first position of a shard, and the first position after it."""
         return (
             shard * self.num_examples // self.num_shards,
             (shard + 1) * self.num_examples // self.num_shards,
@@ -137,7 +148,7 @@ class _Plan:
         return os.path.join(directory, _WORK, self.file_name(shard))
 
     def finish_shard(self, directory, shard, written):
-        """Gives a whole file its place, and returns its `manifest.Shard`."""
+        """Moves a complete file to its place; returns its `manifest.Shard`."""
         path = self.unfinished_path(directory, shard)
         result = manifest.Shard(
             file=self.file_name(shard),
@@ -152,7 +163,7 @@ class _Plan:
         return result
 
     def finished_shard(self, directory, shard):
-        """The `manifest.Shard` that `finish_shard` returned in an earlier run, or None."""
+        """Returns the `manifest.Shard` of a shard that an earlier call finished, or None."""
         path = os.path.join(directory, self.file_name(shard))
         note = f"{self.unfinished_path(directory, shard)}.json"
         if not (tf.io.gfile.exists(path) and tf.io.gfile.exists(note)):
@@ -163,12 +174,12 @@ class _Plan:
 
 def _default_num_shards(source, config):
     image_bytes = config.resolution**2 * config.channels
-    shards = math.ceil(source.num_examples * image_bytes / _MOST_SHARD_BYTES)
+    shards = math.ceil(source.num_examples * image_bytes / _MAX_SHARD_BYTES)
     return math.ceil(shards / _WORKERS_SERVED) * _WORKERS_SERVED
 
 
 def _write_shards(source, config, plan, directory, skip_unreadable):
-    """Writes the shards that are not there yet; returns all as `manifest.Shard`."""
+    """Writes the missing shards; returns a `manifest.Shard` for every shard."""
     shards = [plan.finished_shard(directory, number) for number in range(plan.num_shards)]
     missing = [number for number, shard in enumerate(shards) if shard is None]
     done = sum(shard.num_examples for shard in shards if shard)
@@ -180,40 +191,45 @@ def _write_shards(source, config, plan, directory, skip_unreadable):
         for number in missing:
             first, end = plan.bounds(number)
             part = itertools.islice(images, end - first)
-            found = _write_records(part, plan.unfinished_path(directory, number), bar)
+            found = _write_records(part, plan.unfinished_path(directory, number), bar, directory)
             problems += found.problems
             if found.count + len(found.problems) != end - first:
                 loading.raise_if_incomplete(first + found.count, source, config)
             if skip_unreadable or not found.problems:
-                shards[number] = plan.finish_shard(directory, number, found)
+                with files.writing(directory):
+                    shards[number] = plan.finish_shard(directory, number, found)
     if not skip_unreadable:
         loading.raise_if_unreadable(problems, os.path.join(directory, _WORK, "unreadable.txt"))
     return shards
 
 
 class _Written(typing.NamedTuple):
-    """What went into a file."""
+    """Summary of one written file: records, {label: images}, and images left out."""
 
     count: int
     histogram: dict
     problems: list
 
 
-def _write_records(images, path, bar):
+def _write_records(images, path, bar, directory):
     histogram, problems = collections.Counter(), []
-    with tf.io.TFRecordWriter(path) as writer:
-        for item in images:
-            bar.update()
-            if item.problem:
-                problems.append(item)
-                continue
-            writer.write(records.serialize(item.image, item.label))
-            histogram[item.label] += 1
+    with files.writing(directory):
+        writer = tf.io.TFRecordWriter(path)
+    for item in images:
+        bar.update()
+        if item.problem:
+            problems.append(item)
+            continue
+        with files.writing(directory):
+            writer.write(record_format.serialize(item.image, item.label))
+        histogram[item.label] += 1
+    with files.writing(directory):
+        writer.close()
     return _Written(sum(histogram.values()), dict(sorted(histogram.items())), problems)
 
 
 def _examples_of(source, plan, shards):
-    """The examples of some shards, in the stored order."""
+    """Returns the examples of the given shards, in the stored order."""
     if not source.random_access:
         wanted = np.zeros(plan.num_examples, bool)
         for shard in shards:

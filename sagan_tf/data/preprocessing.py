@@ -1,7 +1,7 @@
-"""From an image of any size and kind to what the networks see: square, resized, 1 or 3 channels.
+"""Pixel operations: crop to a square, resize, convert channels, composite, orient, mirror.
 
 Every function takes and returns uint8 images (h, w, c), runs eagerly and inside `tf.data`, and
-draws nothing at random. `decoding.py` applies them to encoded images.
+uses no random numbers. `decoding.py` applies them to encoded images.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ import tensorflow as tf
 
 
 def square_window(height, width):
-    """The largest centred square: (top, left, side).
+    """Returns the largest centred square of an image: (top, left, side).
 
-    An odd pixel goes to the top or left, as in the script that made the paper's ImageNet
-    records (`convert_imagenet_to_records.py` of openai/improved-gan).
+    If the margin is odd, the larger part is cut at the top or left. So does the script that made
+    the paper's ImageNet records (`convert_imagenet_to_records.py` of openai/improved-gan).
     """
     side = tf.minimum(height, width)
     return (height - side + 1) // 2, (width - side + 1) // 2, side
 
 
 def crop_square(image):
-    """The largest centred square of an image (h, w, c)."""
+    """Crops an image (h, w, c) to its largest centred square."""
     shape = tf.shape(image)
     top, left, side = square_window(shape[0], shape[1])
     return image[top : top + side, left : left + side]
@@ -29,8 +29,8 @@ def crop_square(image):
 def resize(images, resolution):
     """Resizes squares to (resolution, resolution) without aliasing.
 
-    Reduces by exact area averages: a plain bilinear reduction would teach the generator moiré.
-    Enlarges bilinearly.
+    A reduction takes exact area averages; bilinear sampling would add moiré patterns, which the
+    generator would learn. An enlargement is bilinear.
 
     Args:
         images: uint8 (..., side, side, c), three or four dimensions.
@@ -48,8 +48,8 @@ def resize(images, resolution):
 def resize_as_released(image, resolution):
     """Resizes a square as the SAGAN example released with TensorFlow GAN does.
 
-    Bilinear, corner to corner (`tf.image.crop_and_resize`), without anti-aliasing: for scores
-    that compare with that code's, and for nothing else.
+    It is bilinear from corner to corner (`tf.image.crop_and_resize`), without anti-aliasing. Use
+    it only to compare scores with that code.
 
     Args:
         image: uint8 (side, side, c).
@@ -64,7 +64,7 @@ def _to_uint8(images):
 
 
 def convert_channels(images, channels):
-    """Gray to RGB by repetition, RGB to gray by luminance (ITU-R BT.601).
+    """Converts gray to RGB by repetition, RGB to gray by luminance (ITU-R BT.601).
 
     Args:
         images: uint8 (..., h, w, 1 or 3).
@@ -78,11 +78,11 @@ def convert_channels(images, channels):
 
 
 def composite(image, background):
-    """Lays an image with alpha over a flat colour.
+    """Composites an image with alpha on a flat background.
 
     Args:
         image: uint8 (h, w, 4), alpha not premultiplied.
-        background: gray value of the colour behind, 0 to 255.
+        background: gray value of the background, 0 to 255.
 
     Returns:
         uint8 (h, w, 3).
@@ -93,11 +93,11 @@ def composite(image, background):
 
 
 def orient(image, orientation):
-    """Turns a square image upright.
+    """Rotates and mirrors a square image upright.
 
     Args:
         image: uint8 (side, side, c).
-        orientation: int scalar, the EXIF tag's value, 1 to 8.
+        orientation: int scalar, value of the EXIF tag, 1 to 8.
     """
     image = tf.cond(orientation >= 5, lambda: tf.transpose(image, (1, 0, 2)), lambda: image)
     mirrored = tf.reduce_any(orientation == [2, 3, 6, 7])
@@ -107,7 +107,7 @@ def orient(image, orientation):
 
 
 def pad_to_square(images, size):
-    """Centres images on a black square of `size` pixels a side, larger images unchanged.
+    """Centres images on a black square of `size` pixels a side; returns larger images unchanged.
 
     Args:
         images: uint8 (n, h, w, c).
@@ -122,5 +122,5 @@ def pad_to_square(images, size):
 
 
 def mirror(images, where):
-    """Mirrors left to right the images (batch, h, w, c) for which `where` (batch,) is True."""
+    """Mirrors left to right the images (batch, h, w, c) where `where` (batch,) is True."""
     return tf.where(where[:, None, None, None], tf.reverse(images, axis=[2]), images)

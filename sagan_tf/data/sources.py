@@ -1,14 +1,14 @@
-"""Where images come from: `open_source` turns the `dataset` setting into a source."""
+"""Registry of data sources: `open_source` opens the `dataset` setting."""
 
 from __future__ import annotations
 
 import os
 
-from sagan_tf.data import idx
+from sagan_tf.data import listing
 from sagan_tf.data.arrays import ArraySource
 from sagan_tf.data.folder import FolderSource
-from sagan_tf.data.records import RecordSource
 from sagan_tf.data.tfds_source import TFDSSource
+from sagan_tf.data.tfrecords import RecordSource
 from sagan_tf.errors import ConfigError, DataError
 
 FASHION_MNIST_CLASSES = (
@@ -32,15 +32,17 @@ def open_source(config, data_dir=None):
 
     Args:
         config: ExperimentConfig.
-        data_dir: where TFDS keeps its data sets, local or `gs://`; None is TFDS's default.
+        data_dir: directory of TFDS's data sets, local or `gs://`; None is TFDS's default.
 
     Returns:
-        A source, with `num_examples` and `class_names`, for `pipeline.training_batches`.
+        `source.Source` with at least one image: a `RandomAccessSource` for `bundled`, `idx:` and
+        `folder:`, a `SequentialSource` for `tfrecord:` and `tfds:`.
 
     Raises:
-        DataError: nothing usable is there; the message has the path it looked for.
-        ConfigError: a setting does not fit the source.
+        DataError: the data cannot be used; the message names the path or the data set.
+        ConfigError: a setting does not fit the data.
     """
+    listing.check_text("dataset", config.dataset)
     kind, _, rest = config.dataset.partition(":")
     source = _OPENERS[kind](rest, config, data_dir)
     if source.num_examples == 0:
@@ -49,7 +51,7 @@ def open_source(config, data_dir=None):
 
 
 def require_labels(source, config):
-    """Raises DataError if `config` trains with classes and the source has none."""
+    """Raises DataError if `config` trains with classes and the source has no labels."""
     if config.num_classes is not None and not source.has_labels:
         raise DataError(
             f"{config.dataset} has no classes, but num_classes={config.num_classes}; use "
@@ -58,15 +60,14 @@ def require_labels(source, config):
 
 
 def _open_bundled(_, config, data_dir):
-    images, labels = idx.read_directory(_BUNDLED_DIRECTORY, _IDX_PREFIXES["test"])
-    return ArraySource.from_small_images(images, labels, FASHION_MNIST_CLASSES, config)
+    prefix = _IDX_PREFIXES["test"]
+    return ArraySource.from_idx(_BUNDLED_DIRECTORY, prefix, FASHION_MNIST_CLASSES, config)
 
 
 def _open_idx(path, config, data_dir):
     if config.split not in _IDX_PREFIXES:
         raise ConfigError("split", config.split, "train or test for an IDX directory")
-    images, labels = idx.read_directory(path, _IDX_PREFIXES[config.split])
-    return ArraySource.from_small_images(images, labels, None, config)
+    return ArraySource.from_idx(path, _IDX_PREFIXES[config.split], None, config)
 
 
 def _open_folder(path, config, data_dir):

@@ -1,4 +1,4 @@
-"""Any image data set of TensorFlow Datasets."""
+"""Image data sets of TensorFlow Datasets (TFDS)."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import importlib
 
 import tensorflow as tf
 
-from sagan_tf.data.sequential import SequentialSource, scalar_seed
+from sagan_tf.data.source import SequentialSource, scalar_seed
 from sagan_tf.errors import ConfigError, DataError
 
 
 class TFDSSource(SequentialSource):
-    """A split of a TFDS data set, its images left encoded until they are cropped.
+    """One split of a TFDS data set; images stay encoded until `decoding` crops them.
 
-    A data set that is not prepared yet is downloaded and prepared, where TFDS can do that.
+    The first use downloads and prepares the data set, if TFDS can do that.
 
     Args:
         name: `NAME[/CONFIG][:VERSION]`.
         config: ExperimentConfig; `split` may be any TFDS split, such as `train[:50%]`.
-        data_dir: TFDS's data directory, local or in a bucket; None is TFDS's default.
+        data_dir: directory of TFDS's data sets, local or in a bucket; None is TFDS's default.
 
     Raises:
-        DataError: unknown, not to be had, or without images.
-        ConfigError: there is no such split.
+        DataError: the data set is unknown, cannot be prepared, or has no images.
+        ConfigError: the split does not exist.
     """
 
     def __init__(self, name, config, data_dir=None):
@@ -39,17 +39,17 @@ class TFDSSource(SequentialSource):
         self.num_examples = self._size(config.split)
 
     def fingerprint(self):
-        """A text that changes with the version, the split or the number of images."""
+        """Returns a text that changes with the version, the split or the number of images."""
         return f"{self._builder.info.full_name} {self.config.split} {self.num_examples}"
 
     def records(self, seed, num_shards, shard):
-        """See `SequentialSource`: sub-splits for each worker, so that none reads another's."""
+        """Returns one pass over a worker's records, a sub-split; see `SequentialSource`."""
         if num_shards > 1 and self._knows_splits():
             return self._read(self._sub_split(num_shards, shard), seed)
         return self._read(self.config.split, seed).shard(num_shards, shard)
 
     def shard_size(self, num_shards, shard):
-        """See `SequentialSource`."""
+        """Returns the number of a worker's records; see `SequentialSource`."""
         if num_shards > self.num_examples:
             return int(shard < self.num_examples)
         if num_shards > 1 and self._knows_splits():
@@ -64,7 +64,7 @@ class TFDSSource(SequentialSource):
         return splits[shard]
 
     def _read(self, split, seed):
-        """Encoded images and labels; files in an order that follows from `seed`."""
+        """Encoded images and labels; `seed` decides the order of the files."""
         shuffle = seed is not None and not self._builder.info.disable_shuffling
         read_config = self._tfds.ReadConfig(
             shuffle_seed=scalar_seed(seed) if shuffle else None,
@@ -76,13 +76,12 @@ class TFDSSource(SequentialSource):
             dict.fromkeys(keys, True),
             decoders={self._image_key: self._tfds.decode.SkipDecoding()},
         )
-        records = self._builder.as_dataset(
+        return self._builder.as_dataset(
             split=split, decoders=decoders, read_config=read_config, shuffle_files=shuffle
         )
-        return records
 
     def parse(self, record):
-        """See `SequentialSource`."""
+        """Returns the encoded image and the label of a record; see `SequentialSource`."""
         label = record[self._label_key] if self._label_key else 0
         return record[self._image_key], tf.cast(label, tf.int64)
 
@@ -96,11 +95,11 @@ class TFDSSource(SequentialSource):
     def _open(self, name, data_dir):
         try:
             builder = self._tfds.builder(name, data_dir=data_dir)
-        except Exception as error:  # TFDS raises many kinds, all about the name
+        except Exception as error:  # TFDS raises many types, all about the name
             raise DataError(f"tfds:{name} cannot be opened: {_line(error)}") from error
         try:
             builder.download_and_prepare()
-        except Exception as error:  # likewise: network, manual downloads, checksums, disks
+        except Exception as error:  # the network, manual downloads, checksums, disks
             raise DataError(
                 f"tfds:{name} is not prepared in {builder.data_dir}, and TFDS cannot prepare it: "
                 f"{_line(error)}"
@@ -108,7 +107,7 @@ class TFDSSource(SequentialSource):
         return builder
 
     def _find(self, features, kind, usual):
-        """The feature of a kind: the one with the usual name, else the only one."""
+        """Returns the feature of a type: the one named `usual`, else the only one, else None."""
         found = [key for key, feature in features.items() if isinstance(feature, kind)]
         if usual in found:
             return usual
@@ -129,6 +128,6 @@ def _load_package():
 
 
 def _line(error):
-    """The first line of an error that says something, shortened."""
+    """Returns the first line of an error that is not empty, at most 300 characters."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return (lines[0] if lines else type(error).__name__)[:300]

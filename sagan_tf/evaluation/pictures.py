@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from sagan_tf import hashing
 from sagan_tf.config import DEFAULTS
-from sagan_tf.data import loading
+from sagan_tf.data import decoding, loading
 from sagan_tf.data.folder import FolderSource
 from sagan_tf.errors import EvaluationError
 from sagan_tf.evaluation.image_sets import RealImages
@@ -94,7 +94,7 @@ class FolderImages(RealImages):
 
 
 def _read(path):
-    image = tf.io.decode_image(tf.io.read_file(path), expand_animations=False).numpy()
+    image = decoding.decode_whole(tf.io.read_file(path).numpy(), DEFAULTS().background)
     return image, image.shape[:2]
 
 

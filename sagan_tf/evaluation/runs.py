@@ -43,6 +43,7 @@ class RunScorer:
         self._images = None
         config = run.config
         source = source or sources.open_source(config, data_dir)
+        run.check_class_names(source)
         self._evaluator = settings.evaluator(
             SourceImages(source, config),
             config.dataset,

@@ -14,13 +14,14 @@ import tensorflow as tf
 
 from sagan_tf import files
 from sagan_tf.config import FIELDS, ExperimentConfig
-from sagan_tf.data import inspect
+from sagan_tf.data import preflight
 from sagan_tf.errors import RunDirectoryError, first_line
 
 _CONFIG = "config.json"
 _CLASS_NAMES = "class_names.json"
+_SHOWN = 5
 # `--check_data` may have looked at the images before the run began.
-_PREFLIGHT_FILES = {inspect.REPORT_NAME, inspect.GRID_NAME, inspect.UNREADABLE_NAME}
+_PREFLIGHT_FILES = {preflight.REPORT_NAME, preflight.GRID_NAME, preflight.UNREADABLE_NAME}
 
 
 class RunDirectory:
@@ -71,16 +72,49 @@ class RunDirectory:
         path = self.join(_CLASS_NAMES)
         return tuple(json.loads(files.read_text(path))) if tf.io.gfile.exists(path) else None
 
+    def check_class_names(self, source):
+        """Refuses data in which a label means another class than in the run so far.
 
-def check(path, config):
+        Args:
+            source: `sagan_tf.data.source.Source`.
+
+        Raises:
+            RunDirectoryError: a class has been removed, renamed or added in between.
+        """
+        report, known = preflight.Report.read(self.path), self.read_class_names()
+        if known is None and report and report.dataset == self.config.dataset:
+            known = report.class_names
+        if not known or not source.class_names or self.config.num_classes is None:
+            return
+        known = known[: self.config.num_classes]
+        if source.class_names[: len(known)] != known:
+            missing = [repr(name) for name in known if name not in source.class_names]
+            added = [repr(name) for name in source.class_names if name not in known]
+            changes = [f"the classes {', '.join(missing[:_SHOWN])} are gone"] if missing else []
+            changes += [f"the classes {', '.join(added[:_SHOWN])} are new"] if added else []
+            raise RunDirectoryError(
+                f"run_dir={self.path} was started with other classes of {self.config.dataset}: "
+                f"{' and '.join(changes) or 'their order has changed'}; labels would change their "
+                "meaning, so restore the classes or use another run_dir"
+            )
+
+
+def check(path, config, source=None):
     """Checks that a run directory is new or holds this very run; writes nothing.
 
+    Args:
+        path: the directory.
+        config: `ExperimentConfig`.
+        source: the `sagan_tf.data.source.Source` of the run, if its data may have moved.
+
     Raises:
-        RunDirectoryError: it holds something else, or another configuration.
+        RunDirectoryError: it holds something else, another configuration, or other classes.
     """
     run = RunDirectory(path, config)
     if tf.io.gfile.exists(run.join(_CONFIG)):
-        _check_same(run.path, load(path).config, config)
+        _check_same(run.path, load(path).config, config, source)
+        if source is not None:
+            run.check_class_names(source)
     elif tf.io.gfile.exists(run.path):
         if not tf.io.gfile.isdir(run.path):
             raise RunDirectoryError(f"run_dir={run.path} is a file; it must be a directory")
@@ -91,13 +125,12 @@ def check(path, config):
     return run
 
 
-def start(path, config):
+def start(path, config, source=None):
     """Opens a run directory for training: makes it, or checks that it holds this very run.
 
-    Raises:
-        RunDirectoryError: it cannot be written, holds something else, or another configuration.
+    Arguments and errors are those of `check`; it also fails if the directory cannot be written.
     """
-    run = check(path, config)
+    run = check(path, config, source)
     with run.writing():
         tf.io.gfile.makedirs(run.samples)
         files.write_whole(run.join(_CONFIG), config.to_json())
@@ -118,7 +151,11 @@ def load(path):
     return RunDirectory(path, ExperimentConfig.from_json(files.read_text(config_path)))
 
 
-def _check_same(path, old, new):
+def _check_same(path, old, new, source):
+    if source is not None:
+        report = preflight.Report.read(path)
+        if preflight.is_same_data(report, old.dataset, source):
+            old = old.replace(dataset=new.dataset)
     differences = [
         f"{name}={getattr(old, name)!r} (now {getattr(new, name)!r})"
         for name, field in FIELDS.items()

@@ -7,7 +7,7 @@ import contextlib
 import tensorflow as tf
 
 from sagan_tf import ops
-from sagan_tf.data import inspect, pipeline, sources
+from sagan_tf.data import pipeline, preflight, sources
 from sagan_tf.errors import ConfigError
 from sagan_tf.evaluation.runs import RunScorer
 from sagan_tf.evaluation.settings import EvaluationConfig
@@ -63,7 +63,7 @@ def train(config, run_dir, data_dir=None, strategy=None, stream=None, compile_st
         # The run begins here. A start that is refused before leaves no configuration behind.
         with workers.fail_together():
             if workers.is_chief:
-                run_directory.start(run_dir, config)
+                run_directory.start(run_dir, config, source)
                 run.write_class_names(source.class_names)
         reporter = Reporter(run, model, step, stream) if workers.is_chief else SilentReporter()
         with contextlib.closing(reporter):
@@ -149,10 +149,10 @@ def _open_run(config, run_dir, data_dir, workers):
     with workers.fail_together():
         source = sources.open_source(config, data_dir)
         if workers.is_chief:
-            run_directory.check(run_dir, config)
+            run_directory.check(run_dir, config, source)
             with run.writing():
                 tf.io.gfile.makedirs(run.path)
-            report = inspect.check(source, config, run.path)
+            report = preflight.check(source, config, run.path)
     return run, source, report
 
 

@@ -1,4 +1,4 @@
-"""Every kind of image file, against Pillow."""
+"""Decoding of every image format, compared with Pillow."""
 
 import io
 
@@ -8,7 +8,7 @@ import tensorflow as tf
 from PIL import Image
 
 from sagan_tf import config
-from sagan_tf.data import decoding
+from sagan_tf.data import decoding, preprocessing
 from tests.data.pictures import encode, photo
 
 
@@ -69,11 +69,75 @@ def test_the_same_inside_tf_data(crop, channels, settings):
         assert tuple(size.numpy()) == eager_size
 
 
-@pytest.mark.skipif(not decoding.can_read_webp(), reason="this TensorFlow has no WebP decoder")
+WITH_WEBP = pytest.mark.skipif(
+    not decoding.can_read_webp(), reason="this TensorFlow has no WebP decoder"
+)
+
+
+@WITH_WEBP
 def test_webp_with_and_without_alpha(settings):
     for image in (PICTURE, LOSSLESS["rgb with alpha"][0]):
         got, _ = decode(encode(image, "WEBP", lossless=True, exact=True), settings())
         np.testing.assert_allclose(got, expected(over_white(image)), atol=1.01)
+
+
+@WITH_WEBP
+def test_animated_webp_is_refused(settings):
+    """TensorFlow's decoder ends the process with some of them."""
+    frames = [photo(40, 30, seed) for seed in range(3)]
+    for options in ({}, {"lossless": True}):
+        animated = encode(frames[0], "WEBP", save_all=True, append_images=frames[1:], **options)
+        with pytest.raises(tf.errors.InvalidArgumentError, match="an animated WebP image"):
+            decode(animated, settings())
+        with pytest.raises(tf.errors.InvalidArgumentError, match="an animated WebP image"):
+            decoding.decode_whole(animated, "white")
+        dataset = tf.data.Dataset.from_tensors(animated)
+        with pytest.raises(tf.errors.InvalidArgumentError, match="an animated WebP image"):
+            list(dataset.map(lambda e: decoding.decode(e, settings())))
+
+
+@WITH_WEBP
+def test_extended_webp_that_is_still_is_read(settings):
+    exif = Image.Exif()
+    exif[0x010F] = "a camera"
+    encoded = encode(PICTURE, "WEBP", lossless=True, exif=exif)
+    assert encoded[12:16] == b"VP8X"
+    np.testing.assert_allclose(decode(encoded, settings())[0], expected(PICTURE), atol=1.01)
+
+
+WHOLE = {
+    **{name: encode(*image_and_kind) for name, image_and_kind in LOSSLESS.items()},
+    # Too small for a reduced decoding in training.
+    "jpeg": encode(photo(24, 16), "JPEG", subsampling=0),
+    "gray jpeg": encode(photo(24, 16).convert("L"), "JPEG"),
+    "cmyk jpeg": encode(photo(24, 16).convert("CMYK"), "JPEG", subsampling=0),
+    "16-bit": encode(Image.fromarray(np.arange(400, dtype=np.uint16).reshape(20, 20) * 160), "PNG"),
+}
+
+
+GRAY = ("gray", "one bit", "bmp gray", "gray jpeg", "16-bit")
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_whole_images_are_decoded_as_for_training(name, settings):
+    square = decoding.decode_whole(WHOLE[name], "white")
+    assert square.shape[-1] == (1 if name in GRAY else 3)
+    trained, size = decode(WHOLE[name], settings(crop="square"))
+    assert square.shape[:2] == size
+    side = min(size)
+    top, left = (size[0] - side + 1) // 2, (size[1] - side + 1) // 2
+    square = tf.constant(square[top : top + side, left : left + side])
+    resized = preprocessing.convert_channels(preprocessing.resize(square, 16), 3)
+    np.testing.assert_allclose(trained, resized.numpy(), atol=2.01)
+
+
+def test_whole_jpegs_are_turned_upright(settings):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    got = decoding.decode_whole(encode(PICTURE, "JPEG", quality=95, exif=exif), "white")
+    upright = np.asarray(PICTURE.transpose(Image.Transpose.ROTATE_270)).astype(int)
+    assert got.shape == upright.shape == (64, 48, 3)
+    assert np.abs(got.astype(int) - upright).mean() < 3.0
 
 
 def test_a_tensorflow_without_webp_refuses_it(settings, monkeypatch):

@@ -1,4 +1,4 @@
-"""Reading images by name: in order, in parallel, with the damaged ones named."""
+"""Loading images by name: in order, in parallel, and damaged ones are named."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""Preparation: the right pixels, whole files only, and carrying on after a kill."""
+"""Preparation: the right pixels, complete files only, and resuming after a kill."""
 
 import json
 import os
@@ -130,12 +130,66 @@ def test_another_plan_overwrites_nothing(datasets, settings, tmp_path, changes, 
     assert contents(tmp_path / "out") == before
 
 
+def test_a_preparation_goes_on_after_its_data_moved(write_folder, settings, tmp_path):
+    path = write_folder({f"{k}/{i}.png": numbered(i) for k in "ab" for i in range(4)})
+    config = settings(dataset=f"folder:{path}")
+    whole = prepare(sources.open_source(config), config, tmp_path / "out", 3)
+    (tmp_path / "out" / "dataset.json").unlink()
+    moved = config.replace(dataset=f"folder:{tmp_path / 'moved'}")
+    os.rename(path, tmp_path / "moved")
+    again = prepare(sources.open_source(moved), moved, tmp_path / "out", 3)
+    assert [shard.sha256 for shard in again.shards] == [shard.sha256 for shard in whole.shards]
+    (tmp_path / "moved" / "a" / "0.png").write_bytes(encode(numbered(30), "PNG"))
+    with pytest.raises(DataError, match="was begun with sample=.*use another directory"):
+        prepare(sources.open_source(moved), moved, tmp_path / "out", 3)
+
+
+def test_a_plan_of_an_earlier_version_stays_good(write_folder, settings, tmp_path):
+    path = write_folder({f"{k}/{i}.png": numbered(i) for k in "ab" for i in range(4)})
+    config = settings(dataset=f"folder:{path}")
+    source = sources.open_source(config)
+    whole = prepare(source, config, tmp_path / "out", 3)
+    plan = json.loads((tmp_path / "out" / "preparation.json").read_text())
+    del plan["sample"]
+    (tmp_path / "out" / "preparation.json").write_text(json.dumps(plan))
+    assert prepare(source, config, tmp_path / "out", 3) == whole
+
+
 def test_a_strange_directory_is_left_alone(datasets, settings, tmp_path):
     (tmp_path / "thesis.doc").write_text("precious")
     config = settings(dataset=datasets["idx"], channels=1)
     with pytest.raises(DataError, match="is not empty and was not made by prepare_data"):
         prepare(sources.open_source(config), config, tmp_path)
     assert contents(tmp_path) == {"thesis.doc": b"precious"}
+
+
+def test_a_directory_that_cannot_be_written_is_named(datasets, settings, tmp_path):
+    config = settings(dataset=datasets["idx"], channels=1)
+    source = sources.open_source(config)
+    (tmp_path / "file").write_text("precious")
+    bad = os.fsdecode(os.path.join(os.fsencode(tmp_path), b"caf\xe9"))
+    for out, message in [
+        ("/proc/nowhere", "/proc/nowhere cannot be written: "),
+        (tmp_path / "file", "file is a file; it must be a directory"),
+        (tmp_path / "file" / "out", "out cannot be written: "),
+        (bad, "is not UTF-8; rename"),
+    ]:
+        with pytest.raises(DataError, match=message):
+            prepare(source, config, out)
+    assert contents(tmp_path) == {"file": b"precious"}
+
+
+def test_a_full_disk_is_named(datasets, settings, tmp_path, monkeypatch):
+    def full(*_):
+        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+
+    config = settings(dataset=datasets["idx"], channels=1)
+    source = sources.open_source(config)
+    monkeypatch.setattr(tf.io.TFRecordWriter, "write", full)
+    with pytest.raises(DataError, match="out cannot be written: No space left on device"):
+        prepare(source, config, tmp_path / "out", 3)
+    monkeypatch.undo()
+    assert prepare(source, config, tmp_path / "out", 3).num_examples == COUNT
 
 
 BROKEN = {"a/cut.jpg": JPEG[:300], "b/empty.png": b"", "b/text.jpg": b"hello, I am text"}

@@ -1,4 +1,4 @@
-"""Every operation on pixels, against NumPy, eagerly and inside `tf.data`."""
+"""Pixel operations compared with NumPy, eagerly and inside `tf.data`."""
 
 import numpy as np
 import pytest

@@ -3,7 +3,7 @@
 import pytest
 import tensorflow_datasets as tfds
 
-from sagan_tf.data import inspect, pipeline, sources, tfds_source
+from sagan_tf.data import pipeline, preflight, sources, tfds_source
 from sagan_tf.errors import ConfigError, DataError
 from tests.data.pictures import COUNT, encode, number_of, photo
 
@@ -20,7 +20,7 @@ def test_mocked_cifar10(mocked, settings, tmp_path):
     assert (source.num_examples, len(source.class_names)) == (12, 10)
     images, labels = next(iter(pipeline.training_batches(source, config)))
     assert images.shape == (4, 16, 16, 3) and labels.numpy().max() < 10
-    report = inspect.check(source, config, str(tmp_path / "check"))
+    report = preflight.check(source, config, str(tmp_path / "check"))
     assert sum(report.histogram.values()) == report.num_checked == 12
 
 
@@ -110,7 +110,7 @@ def test_a_damaged_record_is_named(datasets, settings, tmp_path, monkeypatch):
     source.num_examples = 4
     monkeypatch.setattr(source, "records", lambda *_: damaged)
     with pytest.raises(DataError, match="1 images cannot be read: record 3 of tfds:tiny_pictures"):
-        inspect.check(source, config, str(tmp_path))
+        preflight.check(source, config, str(tmp_path))
 
 
 def test_all_records_come_in_order_by_default(datasets, settings):

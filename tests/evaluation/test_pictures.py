@@ -29,6 +29,19 @@ def test_folder_images_are_as_they_are(tmp_path, shape):
     np.testing.assert_array_equal(read(image_set, 5, 2), written)
 
 
+def test_palettes_are_colours_and_gray_is_gray(tmp_path):
+    """Scores see the pixels that training sees."""
+    colours = Image.fromarray(np.arange(9 * 7 * 3, dtype=np.uint8).reshape(9, 7, 3)).quantize(64)
+    colours.save(tmp_path / "0.bmp")
+    colours.save(tmp_path / "1.png")
+    images = read(FolderImages(str(tmp_path)), 2, 2)
+    np.testing.assert_array_equal(images, np.stack([np.asarray(colours.convert("RGB"))] * 2))
+    gray = tmp_path / "gray"
+    gray.mkdir()
+    Image.fromarray(np.arange(63, dtype=np.uint8).reshape(9, 7)).save(gray / "0.bmp")
+    assert read(FolderImages(str(gray)), 1, 1).shape == (1, 9, 7, 1)
+
+
 def test_folder_fingerprint_sees_contents(tmp_path):
     write(tmp_path, seed=0)
     first = FolderImages(str(tmp_path)).fingerprint()

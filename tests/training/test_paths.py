@@ -3,7 +3,7 @@
 import pytest
 
 from sagan_tf.config import ExperimentConfig
-from sagan_tf.data import records
+from sagan_tf.data import tfrecords
 from sagan_tf.errors import ConfigError
 from sagan_tf.runs import checkpoints
 from sagan_tf.runs import directory as run_directory
@@ -38,4 +38,4 @@ def test_existing_records_are_taken_literally(tmp_path):
     directory.mkdir()
     path = directory / "a.tfrecord"
     path.touch()
-    assert records._find(str(directory)) == records._find(str(path)) == [str(path)]
+    assert tfrecords._find(str(directory)) == tfrecords._find(str(path)) == [str(path)]

@@ -1,4 +1,4 @@
-"""Preflight: looks at a data set before it can spoil a run."""
+"""Preflight: checks a data set before training, and reports what it holds."""
 
 from __future__ import annotations
 
@@ -14,31 +14,34 @@ import tensorflow as tf
 import tqdm
 
 from sagan_tf import files
-from sagan_tf.data import loading, manifest, pipeline, sources
+from sagan_tf.data import listing, loading, manifest, pipeline, sources
 from sagan_tf.errors import DataError
 from sagan_tf.images import image_grid, save_png
 
 REPORT_NAME, GRID_NAME, UNREADABLE_NAME = "data.json", "data.png", "unreadable.txt"
-# TFDS and other people's TFRecords are checked up to here; files in folders all.
-_MOST_RECORDS = 100_000
+# The check of TFDS and of TFRecords from other software ends after this many records.
+_MAX_RECORDS = 100_000
 _GRID_IMAGES = 64
 _SHOWN = 20
 
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What `check` found; `str(report)` is for people.
+    """Result of `check`; `str(report)` is the text for the terminal.
 
     Args:
         dataset: the `dataset` setting.
-        num_examples: images.
-        num_checked: how many of them were decoded; fewer than all for huge sequential sources.
+        num_examples: number of images.
+        num_checked: number of images that were decoded; sequential sources are checked in part.
         class_names: tuple of str, or None.
-        histogram: {label: images}, of those that were checked.
+        histogram: {label: number of images}, of the checked images.
         unseen: labels below `num_classes` that no checked image has.
-        too_small: names of images smaller than the resolution, which will be blurred.
+        too_small: names of images smaller than the resolution; they become blurred.
         preprocessing: the settings that the check depends on.
-        fingerprint: changes with the data.
+        fingerprint: text that changes with the data.
+        warnings: tuple of str; a line for each other oddity of the data.
+        sample: SHA-256 of some contents, from `Source.sample_sha256`; "" in older reports.
+        earlier: tuple of str; `dataset` settings that the same data had before they moved.
     """
 
     dataset: str
@@ -50,6 +53,9 @@ class Report:
     too_small: tuple
     preprocessing: dict
     fingerprint: str
+    warnings: tuple = ()
+    sample: str = ""
+    earlier: tuple = ()
 
     def __str__(self):
         lines = [f"{self.dataset}: {self.num_examples:,} images, {len(self.histogram)} labels"]
@@ -71,6 +77,7 @@ class Report:
                 f"  warning: {len(self.too_small)} images are smaller than the resolution and "
                 f"will be blurred: {names}{more}"
             )
+        lines += [f"  warning: {warning}" for warning in self.warnings]
         return "\n".join(lines)
 
     def _name(self, label):
@@ -84,7 +91,7 @@ class Report:
 
     @classmethod
     def read(cls, output_dir):
-        """The report that an earlier `check` left in a directory, or None."""
+        """Reads the report of an earlier `check` in a directory; None if there is none."""
         path = os.path.join(output_dir, REPORT_NAME)
         if not tf.io.gfile.exists(path):
             return None
@@ -93,48 +100,101 @@ class Report:
             if values["class_names"] is not None:
                 values["class_names"] = tuple(values["class_names"])
             values["histogram"] = {int(label): n for label, n in values["histogram"].items()}
-            for name in ("unseen", "too_small"):
-                values[name] = tuple(values[name])
+            for name in ("unseen", "too_small", "warnings", "earlier"):
+                values[name] = tuple(values.get(name, ()))
             return cls(**values)
         except (ValueError, KeyError, TypeError, AttributeError):
-            return None  # another version's; the check is made again
+            return None  # written by another version, so the check runs again
 
 
 def check(source, config, output_dir):
-    """Checks a source against a configuration and shows what the network will see.
+    """Checks a source against a configuration, and saves the first images of training.
 
-    Decodes every image of a folder, the first 100,000 records of TFDS and of other people's
-    TFRecords, and verifies the checksums of prepared ones. A check that passed is remembered in
-    `output_dir` and not repeated while the data stay the same.
+    The check decodes every image of a folder. Of TFDS and of TFRecords from other software it
+    decodes the first 100,000 records. It verifies the checksums of prepared TFRecords. A check
+    that passed is not repeated until the data or the settings change.
 
     Args:
-        source: from `sources.open_source`.
+        source: `source.Source`, from `sources.open_source`.
         config: ExperimentConfig.
-        output_dir: gets `data.json` (the report) and `data.png` (the first batch); after a
-            failure `unreadable.txt` with the name of every image that cannot be read.
+        output_dir: directory for `data.json` (the report) and `data.png` (the first images). If
+            images cannot be read, it gets `unreadable.txt` with their names instead.
 
     Returns:
         A `Report`.
 
     Raises:
         DataError: an image cannot be read, a label is outside `num_classes`, or a conditional run
-            would see a single class.
-        ConfigError: a batch cannot be made with these settings.
+            would have a single class.
+        ConfigError: these settings do not allow a training batch.
     """
-    tf.io.gfile.makedirs(output_dir)
-    report = _remembered(source, config, output_dir) or _survey(source, config, output_dir)
+    with files.writing(output_dir):
+        tf.io.gfile.makedirs(output_dir)
+    before, sample = Report.read(output_dir), source.sample_sha256()
+    report = before
+    if not _is_still_valid(before, source, config, sample):
+        report = _survey(source, config, output_dir)
+    report = dataclasses.replace(
+        report,
+        dataset=config.dataset,
+        warnings=(*_changes(before, report, sample), *warnings(source)),
+        sample=sample,
+        earlier=_earlier_settings(before, config.dataset, source),
+    )
     _check_labels(report, source, config)
     _save_grid(source, config, os.path.join(output_dir, GRID_NAME))
     report.write(output_dir)
     return report
 
 
-def _remembered(source, config, output_dir):
-    """The report of an earlier check of the same data under the same settings, or None."""
-    before = Report.read(output_dir)
+def warnings(source):
+    """Returns a line for each oddity of the data that does not prevent training, a tuple."""
+    splits = listing.split_names(source.class_names)
+    lines = [f"the classes {', '.join(splits)} have the names of splits"] if splits else []
+    return (*lines, *source.warnings)
+
+
+def is_same_data(report, dataset, source):
+    """Returns True if a report is about `dataset`, and `source` has the same data.
+
+    Args:
+        report: `Report` of an earlier check, or None.
+        dataset: `dataset` setting of that time; the data may have been at another path.
+        source: `source.Source`.
+    """
+    if report is None or dataset not in (report.dataset, *report.earlier):
+        return False
+    same = source.is_same_data(report.dataset, report.fingerprint)
+    return same and report.sample in ("", source.sample_sha256())
+
+
+def _earlier_settings(before, dataset, source):
+    """Returns the other `dataset` settings that the same data have had, a tuple."""
+    if before is None or not is_same_data(before, before.dataset, source):
+        return ()
+    settings = dict.fromkeys((before.dataset, *before.earlier))
+    return tuple(setting for setting in settings if setting != dataset)
+
+
+def _is_still_valid(before, source, config, sample):
+    """Returns True if an earlier report is about the same data and settings."""
     if before is None or before.preprocessing != _settings(config):
-        return None
-    return before if before.fingerprint == source.fingerprint() else None
+        return False
+    return before.fingerprint == source.fingerprint() and before.sample in ("", sample)
+
+
+def _changes(before, report, sample):
+    """Yields a line if the data have changed since an earlier report on the same path."""
+    if before is None or before.dataset != report.dataset:
+        return
+    difference = report.num_examples - before.num_examples
+    if difference:
+        change = f"{abs(difference):,} images {'more' if difference > 0 else 'fewer'}"
+        yield f"{change} than at the last check, which found {before.num_examples:,}"
+    elif before.fingerprint != report.fingerprint:
+        yield "images have other names, labels or contents than at the last check"
+    elif before.sample not in ("", sample):
+        yield "some files have other contents than at the last check"
 
 
 def _settings(config):
@@ -161,10 +221,10 @@ def _survey(source, config, output_dir):
 
 
 def _decode_all(source, config, output_dir):
-    """Labels, names of small images and number of images, by decoding them as training does."""
+    """Decodes images as training does; returns {label: images}, small images, and the count."""
     total = source.num_examples
     if not source.random_access:
-        total = min(total, _MOST_RECORDS)
+        total = min(total, _MAX_RECORDS)
     examples = itertools.islice(source.examples(), total)
     histogram, too_small, problems, checked = collections.Counter(), [], [], 0
     items = loading.load_all(examples)
@@ -200,7 +260,7 @@ def _check_labels(report, source, config):
 
 
 def _save_grid(source, config, path):
-    """The first images of the real training pipeline, sorted by label."""
+    """Saves a grid of the first images of the training pipeline, sorted by label."""
     batches = pipeline.training_batches(source, config)
     count = -(-_GRID_IMAGES // config.global_batch_size)
     images, labels = next(iter(batches.take(count).unbatch().batch(_GRID_IMAGES)))

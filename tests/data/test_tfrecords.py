@@ -1,6 +1,7 @@
-"""TFRecord files, prepared and other people's."""
+"""TFRecord files, prepared and from other software."""
 
 import json
+import os
 import pathlib
 import shutil
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sagan_tf.data import pipeline, records, sources
+from sagan_tf.data import pipeline, record_format, sources
 from sagan_tf.errors import ConfigError, DataError
 from tests.data.pictures import COUNT, encode, number_of, numbered
 
@@ -24,16 +25,23 @@ def open_records(settings, pattern, **changes):
 
 
 def write(path, *examples):
-    """Writes records of {feature: bytes or int}."""
+    """Writes records of {feature: bytes, int or float, or a list of them}, or of bytes."""
     with tf.io.TFRecordWriter(str(path)) as writer:
         for example in examples:
+            if isinstance(example, bytes):
+                writer.write(example)
+                continue
             features = {}
             for key, value in example.items():
-                if isinstance(value, bytes):
-                    feature = tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+                values = value if isinstance(value, list) else [value]
+                if not values:
+                    features[key] = tf.train.Feature()
+                elif isinstance(values[0], bytes):
+                    features[key] = tf.train.Feature(bytes_list=tf.train.BytesList(value=values))
+                elif isinstance(values[0], float):
+                    features[key] = tf.train.Feature(float_list=tf.train.FloatList(value=values))
                 else:
-                    feature = tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
-                features[key] = feature
+                    features[key] = tf.train.Feature(int64_list=tf.train.Int64List(value=values))
             features = tf.train.Features(feature=features)
             writer.write(tf.train.Example(features=features).SerializeToString())
 
@@ -63,6 +71,88 @@ def test_encoded_images_without_labels(tmp_path, settings):
     assert not source.has_labels
     images, _ = next(iter(pipeline.training_batches(source, source.config)))
     assert [number_of(image) for image in images] == [7] * 4
+
+
+PNG = encode(numbered(1), "PNG")
+BAD_RECORDS = {
+    "text label": ({"image": PNG, "label": b"cat"}, "'label' is bytes .*; it must be an integer"),
+    "float label": ({"image": PNG, "label": 1.0}, "'label' is a floating-point number; it must be"),
+    "no label": ({"image": PNG}, "it has no 'label'"),
+    "empty label": ({"image": PNG, "label": []}, "it has no 'label'"),
+    "two labels": ({"image": PNG, "label": [1, 2]}, "'label' has 2 values; it must have one"),
+    "no image": ({"label": 1}, "it has no 'image'"),
+    "two images": ({"image": [PNG, PNG], "label": 1}, "'image' has 2 values; it must have one"),
+    "a number as image": ({"image": 7, "label": 1}, "'image' is an integer; it must be bytes"),
+    "no features": ({}, "it has no 'image'"),
+    "no Example": (b"\xff\xff what is this", "it is not a tf.train.Example"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_RECORDS)
+@pytest.mark.parametrize("place", [0, 2])
+def test_a_bad_record_is_named_by_file_and_number(tmp_path, settings, name, place):
+    bad, message = BAD_RECORDS[name]
+    good = {"image": PNG, "label": 1}
+    write(tmp_path / "a.tfrecord", good, good, good)
+    write(tmp_path / "b.tfrecord", *[good] * place, bad, good)
+    with pytest.raises(DataError, match=f"record {place} of .*b.tfrecord cannot be .*{message}"):
+        open_records(settings, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ({"image": PNG, "label": b"cat"}, "'label' is bytes"),
+        ({"image": PNG, "label": 1.0}, "'label' is a floating-point number"),
+        ({"image": [PNG, PNG], "label": 1}, "'image' has 2 values"),
+        ({"image_raw": [], "label": 1}, "it has no 'image_raw'"),
+        ({"image_raw": 5, "label": 1}, "'image_raw' is an integer"),
+    ],
+)
+def test_a_bad_first_record_is_named(tmp_path, settings, bad, message):
+    write(tmp_path / "a.tfrecord", bad)
+    with pytest.raises(DataError, match=f"record 0 of .*a.tfrecord cannot be used: {message}"):
+        open_records(settings, tmp_path)
+
+
+def test_labels_that_are_not_needed_may_be_anything(tmp_path, settings):
+    write(tmp_path / "a.tfrecord", *[{"image": PNG, "label": b"cat"}] * 3)
+    source = open_records(settings, tmp_path, num_classes=None)
+    assert not source.has_labels and [e.label for e in source.examples()] == [0, 0, 0]
+
+
+def test_raw_images_of_several_sizes_are_named(tmp_path, settings):
+    sizes = (256, 256, 64)
+    write(tmp_path / "a.tfrecord", *({"image_raw": bytes(n), "label": 1} for n in sizes))
+    with pytest.raises(DataError, match="record 2 of .*: 'image_raw' has 64 bytes; it must have"):
+        open_records(settings, tmp_path)
+
+
+def test_an_empty_file_among_others(tmp_path, settings):
+    write(tmp_path / "a.tfrecord")
+    with pytest.raises(DataError, match="a.tfrecord has no records, nor has any other file"):
+        open_records(settings, tmp_path)
+    write(tmp_path / "b.tfrecord", {"image": PNG, "label": 1})
+    assert open_records(settings, tmp_path).num_examples == 1
+
+
+@pytest.mark.parametrize("text", ['{"labels": [["a.png", 0]]}', "not JSON", "[]", "caf\xe9"])
+def test_a_dataset_json_of_other_software(tmp_path, settings, text):
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        write(tmp_path / name / "1.tfrecord", {"image": PNG, "label": 1})
+        (tmp_path / name / "dataset.json").write_bytes(text.encode("latin-1"))
+    assert open_records(settings, tmp_path / "a").num_examples == 1
+    assert open_records(settings, f"{tmp_path}/*/*.tfrecord").num_examples == 2
+
+
+def test_records_in_a_directory_with_names_that_are_not_utf8(tmp_path, settings):
+    write(tmp_path / "a.tfrecord", {"image": PNG, "label": 1})
+    with open(os.path.join(os.fsencode(tmp_path), b"caf\xe9.tfrecord"), "wb"):
+        pass
+    for pattern in (tmp_path, f"{tmp_path}/*.tfrecord"):
+        with pytest.raises(DataError, match=r"b'.*caf\\xe9.tfrecord', which is not UTF-8"):
+            open_records(settings, pattern)
 
 
 def test_unusable_files(tmp_path, settings):
@@ -160,7 +250,7 @@ def test_two_prepared_directories_do_not_mix(prepared, settings):
 
 def test_a_record_reads_back():
     pixels = np.asarray(numbered(5))[..., None]
-    example = tf.train.Example.FromString(records.serialize(pixels, 3))
+    example = tf.train.Example.FromString(record_format.serialize(pixels, 3))
     features = example.features.feature
     assert features["image_raw"].bytes_list.value[0] == pixels.tobytes()
     numbers = {k: features[k].int64_list.value[0] for k in ("height", "width", "depth", "label")}
