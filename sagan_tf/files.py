@@ -1,6 +1,12 @@
-"""Files that appear whole or not at all, on any path that `tf.io.gfile` knows."""
+"""Files and directories on any path that `tf.io.gfile` knows.
+
+Files appear whole or not at all.
+"""
+
+from __future__ import annotations
 
 import os
+import re
 
 import tensorflow as tf
 
@@ -36,3 +42,23 @@ def check_no_pattern(argument, path):
     if set(os.fspath(path)) & set("*?[]\\"):
         wanted = "a path without * ? [ ] and backslash: TensorFlow reads them as a pattern"
         raise ConfigError(argument, os.fspath(path), wanted)
+
+
+def numbered_directories(path):
+    """Returns the directories in `path` whose names are numbers, as TensorFlow Serving reads them.
+
+    `00000001` counts as 1. A file `7` does not count, nor do digits of other scripts.
+
+    Returns:
+        {number: name}, in ascending order; a plain `1` comes before `00000001`.
+    """
+    if not tf.io.gfile.isdir(path):
+        return {}
+    names = [name.rstrip("/") for name in tf.io.gfile.listdir(path)]
+    names = [name for name in names if re.fullmatch("[0-9]+", name)]
+    found = {
+        int(name): name
+        for name in sorted(names, key=len, reverse=True)
+        if tf.io.gfile.isdir(os.path.join(path, name))
+    }
+    return dict(sorted(found.items()))

@@ -6,10 +6,10 @@
 from absl import flags
 
 from sagan_tf import command_line
-from sagan_tf.runs import directory as run_directory
-from sagan_tf.runs.pretrained import BUNDLED, load, load_origin, names, save
+from sagan_tf.runs import run_directory
+from sagan_tf.runs.pretrained import BUNDLED, load, load_source, names, save
 
-__all__ = ["BUNDLED", "load", "load_origin", "names", "save"]
+__all__ = ["BUNDLED", "load", "load_source", "names", "save"]
 FLAGS = flags.FLAGS
 
 

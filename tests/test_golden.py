@@ -20,8 +20,7 @@ from sagan_tf.config import FIELDS
 from sagan_tf.keras_compat import IS_KERAS_3, optimizer_state
 from sagan_tf.models import factory
 from sagan_tf.models.sagan import METRICS
-from sagan_tf.runs import directory as run_directory
-from sagan_tf.runs import source as origin
+from sagan_tf.runs import model_source, run_directory
 from sagan_tf.runs.checkpoints import Checkpoints
 from sagan_tf.training import loop
 from tests.golden import make
@@ -87,7 +86,7 @@ def test_its_configuration_and_logs_are_read(files):
     config, expected = run_directory.load(files / "run").config, make.run_config()
     for name in set(FIELDS) - {"remat"}:
         assert getattr(config, name) == getattr(expected, name), name
-    source = origin.find(files / "run", "latest")
+    source = model_source.find(files / "run", "latest")
     assert [score["metric"] for score in source.scores] == ["fid"]
     lines = (files / "run" / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines] == [1, 2, 3, 4]
@@ -118,7 +117,7 @@ def test_the_pretrained_weights_load_and_draw_the_same(files):
     model = pretrained.load("golden", directory)
     check_images(model.generate(make.LABELS, seed=make.SEED), files, "pretrained")
     assert model.class_names == CLASS_NAMES and int(model.step.numpy()) == 4
-    assert pretrained.load_origin("golden", directory).scores[0]["metric"] == "fid"
+    assert pretrained.load_source("golden", directory).scores[0]["metric"] == "fid"
 
 
 def test_the_export_loads_and_draws_the_same(files, tmp_path):

@@ -14,6 +14,7 @@ ROOMS = (
     "version",
     "files",
     "hashing",
+    "weight_files",
     "images",
     "keras_compat",
     "config",

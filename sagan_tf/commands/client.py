@@ -29,7 +29,7 @@ def run():
     except ValueError as error:
         raise UserError(f"labels={','.join(FLAGS.labels)} must be numbers") from error
     inputs = client.request(labels, FLAGS.num_images, FLAGS.seed, FLAGS.truncation)
-    generated = client.draw(_server(), inputs, FLAGS.deadline, FLAGS.retries)
+    generated = client.generate(_server(), inputs, FLAGS.deadline, FLAGS.retries)
     columns = min(FLAGS.columns, len(generated))
     images.save_png(FLAGS.out, images.image_grid(generated, columns))
     print(f"{len(generated)} images: {FLAGS.out}")

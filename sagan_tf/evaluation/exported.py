@@ -55,9 +55,8 @@ class ExportedImages(ImageSet):
 def _newest_version(path):
     if not tf.io.gfile.isdir(path):
         raise EvaluationError(f"export_dir={path!r} is no directory; it must hold an export")
-    versions = [name.rstrip("/") for name in tf.io.gfile.listdir(path)]
-    versions = [name for name in versions if name.isdigit()]
-    return os.path.join(path, max(versions, key=int)) if versions else path
+    versions = list(files.numbered_directories(path).values())
+    return os.path.join(path, versions[-1]) if versions else path
 
 
 def _read_card(path):

@@ -14,9 +14,7 @@ from sagan_tf.evaluation.exported import ExportedImages
 from sagan_tf.evaluation.generated import GeneratedImages
 from sagan_tf.evaluation.pictures import FolderImages, SourceImages
 from sagan_tf.models import factory
-from sagan_tf.runs import best
-from sagan_tf.runs import directory as run_directory
-from sagan_tf.runs import scores as records
+from sagan_tf.runs import best, run_directory, scores
 from sagan_tf.runs.checkpoints import Checkpoints, saved_steps
 
 WATCH = "watch"
@@ -70,16 +68,16 @@ class RunScorer:
             self._images,
             step=step,
             subject=self._run.path,
-            config_sha256=records.config_sha256(self._run.config),
+            config_sha256=scores.config_sha256(self._run.config),
         )
-        records.append(self._run.join(records.FILE_NAME), result)
+        scores.append(self._run.join(scores.FILE_NAME), result)
         best.keep_if_best(self._run, model, result)
         return result
 
     def scored_steps(self):
         """Steps that `evaluation.jsonl` has scores of under these very settings."""
         settings = self._evaluator.settings_sha256(**self._sampling_config.provenance())
-        lines = records.read(self._run.join(records.FILE_NAME))
+        lines = scores.read(self._run.join(scores.FILE_NAME))
         return {line["step"] for line in lines if line["settings_sha256"] == settings}
 
 
@@ -183,7 +181,7 @@ def score_export(export_dir, settings, data_dir=None, strategy=None, dataset=Non
         images,
         step=images.card.get("step"),
         subject=images.path,
-        config_sha256=records.config_sha256(config),
+        config_sha256=scores.config_sha256(config),
     )
 
 

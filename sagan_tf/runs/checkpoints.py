@@ -12,7 +12,7 @@ import tensorflow as tf
 from sagan_tf.errors import RunDirectoryError, TrainingError, first_line
 from sagan_tf.keras_compat import named_variables, optimizer_state
 from sagan_tf.models import factory
-from sagan_tf.runs import directory as run_directory
+from sagan_tf.runs import run_directory
 
 _NETWORKS = ("generator", "discriminator", "ema_generator")
 _NAME = "step"

@@ -16,7 +16,7 @@ from sagan_tf.evaluation.runs import RunScorer
 from sagan_tf.evaluation.settings import EvaluationConfig
 from sagan_tf.images import image_grid, save_png
 from sagan_tf.models import factory
-from sagan_tf.runs import directory as run_directory
+from sagan_tf.runs import run_directory
 from sagan_tf.runs.checkpoints import Checkpoints
 from sagan_tf.training import strategy as strategies
 from sagan_tf.training.reporting import Reporter, SilentReporter

@@ -11,7 +11,7 @@ import sagan_tf
 from sagan_tf.errors import RunDirectoryError
 from sagan_tf.keras_compat import IS_KERAS_3
 from sagan_tf.models import factory
-from sagan_tf.runs import directory as run_directory
+from sagan_tf.runs import run_directory
 from sagan_tf.runs.checkpoints import Checkpoints
 
 

@@ -19,7 +19,7 @@ class Flaky:
     def __init__(self, failures):
         self.failures, self.calls, self.timeouts = failures, 0, []
 
-    def draw(self, inputs, timeout):
+    def generate_png(self, inputs, timeout):
         self.calls += 1
         self.timeouts.append(timeout)
         if self.calls <= self.failures:
@@ -63,7 +63,7 @@ def test_requests_for_nothing_are_refused(arguments):
 
 def test_an_export_draws_what_the_model_draws(exported):
     server = client.LocalExport(exported.path)
-    images = client.draw(server, client.request(labels=[1], num_images=2, seed=3))
+    images = client.generate(server, client.request(labels=[1], num_images=2, seed=3))
     for row, seed in enumerate((3, 4)):
         expected = exported.model.generate(labels=[1], seed=seed)[0].astype(int)
         assert np.abs(images[row] - expected).max() <= 1
@@ -71,7 +71,7 @@ def test_an_export_draws_what_the_model_draws(exported):
 
 def test_many_images_are_drawn_in_batches_that_servers_allow():
     server = Flaky(0)
-    images = client.draw(server, client.request(num_images=130))
+    images = client.generate(server, client.request(num_images=130))
     assert server.calls == 3 and images.shape == (130, 4, 4, 1)
     assert images[:, 0, 0, 0].tolist() == list(range(130))
 
@@ -79,10 +79,10 @@ def test_many_images_are_drawn_in_batches_that_servers_allow():
 def test_an_export_refuses_what_a_server_would(exported):
     server = client.LocalExport(exported.path)
     with pytest.raises(ServingError, match=r"labels must be in \[0, 3\)") as caught:
-        client.draw(server, client.request(labels=[3]))
+        client.generate(server, client.request(labels=[3]))
     assert "\n" not in str(caught.value)
     with pytest.raises(ServingError, match="missing required arguments: labels"):
-        client.draw(server, client.request(num_images=1))
+        client.generate(server, client.request(num_images=1))
 
 
 def test_what_is_no_export_is_refused(tmp_path):
@@ -95,17 +95,17 @@ def test_what_is_no_export_is_refused(tmp_path):
 
 def test_a_busy_server_is_asked_again_within_the_deadline(no_pause):
     server = Flaky(3)
-    images = client.draw(server, client.request(num_images=2), deadline=5.0, retries=3)
+    images = client.generate(server, client.request(num_images=2), deadline=5.0, retries=3)
     assert server.calls == 4 and len(images) == 2
     assert 5.0 >= server.timeouts[0] > server.timeouts[-1] > 4.0
 
 
 def test_the_retries_and_the_deadline_end():
     with pytest.raises(ServingError, match=r"flaky in 1 tries within 5 s: busy"):
-        client.draw(Flaky(9), client.request(num_images=1), deadline=5.0, retries=0)
+        client.generate(Flaky(9), client.request(num_images=1), deadline=5.0, retries=0)
     server = Flaky(9)
     with pytest.raises(ServingError, match=r"within 0.4 s: busy"):  # pauses of 0.25 and 0.5 s
-        client.draw(server, client.request(num_images=1), deadline=0.4, retries=9)
+        client.generate(server, client.request(num_images=1), deadline=0.4, retries=9)
     assert server.calls == 2
 
 
@@ -115,14 +115,14 @@ def test_unreachable_servers_are_named(no_pause, closed_port):
         client.RestServer(f"http://127.0.0.1:{closed_port}"),
     ):
         with pytest.raises(ServingError, match=rf"no answer from .*127.0.0.1:{closed_port}.*2 tri"):
-            client.draw(server, client.request(num_images=1), deadline=5.0, retries=1)
+            client.generate(server, client.request(num_images=1), deadline=5.0, retries=1)
 
 
 def test_addresses_that_are_none_are_refused():
     with pytest.raises(ConfigError, match="rest='localhost:8501' .* http://HOST:PORT"):
         client.RestServer("localhost:8501")
     with pytest.raises(ServingError, match="is no model server: InvalidURL"):
-        client.draw(client.RestServer("http://local host:x"), client.request(num_images=1))
+        client.generate(client.RestServer("http://local host:x"), client.request(num_images=1))
 
 
 def test_rest_requests_go_to_the_model_and_version():

@@ -14,7 +14,7 @@ from sagan_tf import hashing
 from sagan_tf.config import ExperimentConfig
 from sagan_tf.errors import ConfigError, ExportError
 from sagan_tf.models.architecture import count_parameters
-from sagan_tf.serving import frozen, protos, verification, warmup
+from sagan_tf.serving import folding, verification, warmup
 from sagan_tf.serving.saved_model import export
 
 FRESH = """
@@ -122,10 +122,10 @@ def test_a_second_version_in_bfloat16_leaves_the_first_alone(exported, latents, 
 
 
 def test_an_export_that_draws_something_else_is_found_out(exported):
-    live = frozen.freeze(exported.model.ema_generator)
+    live = folding.fold_spectral_norm(exported.model.ema_generator)
     assert verification.compare(exported.path, live, live)["images"] == 8
     live.to_image.bias.assign(live.to_image.bias + 0.01)
-    with pytest.raises(RuntimeError, match="does not draw what the live generator draws"):
+    with pytest.raises(RuntimeError, match="does not generate the images of the live generator"):
         verification.compare(exported.path, live, live)
 
 
@@ -143,7 +143,7 @@ def test_bad_arguments_are_refused_before_any_work(exported, tmp_path):
 def test_a_missing_package_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow_serving.apis.predict_pb2", None)
     with pytest.raises(sagan_tf.errors.ServingError, match="tensorflow-serving-api is missing"):
-        protos.load("predict_pb2")
+        warmup.load_protos("predict_pb2")
 
 
 def test_example_inputs_are_valid_for_every_signature(exported):
