@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import shutil
+import zipfile
 
 import keras
 import numpy as np
@@ -16,7 +17,7 @@ import pytest
 
 import sagan_tf
 from sagan_tf import pretrained
-from sagan_tf.config import FIELDS
+from sagan_tf.config import FIELDS, ExperimentConfig
 from sagan_tf.keras_compat import IS_KERAS_3, optimizer_state
 from sagan_tf.models import factory
 from sagan_tf.models.sagan import METRICS
@@ -114,6 +115,8 @@ def test_the_loop_resumes_the_run_and_comes_to_the_same_end(
 
 def test_the_pretrained_weights_load_and_draw_the_same(files):
     directory = str(files / "pretrained")
+    card = json.loads((files / "pretrained" / "golden.json").read_text())
+    assert card["config"]["remat"] is True  # a setting of that day only
     model = pretrained.load("golden", directory)
     check_images(model.generate(make.LABELS, seed=make.SEED), files, "pretrained")
     assert model.class_names == CLASS_NAMES and int(model.step.numpy()) == 4
@@ -122,6 +125,8 @@ def test_the_pretrained_weights_load_and_draw_the_same(files):
 
 def test_the_export_loads_and_draws_the_same(files, tmp_path):
     shutil.unpack_archive(files / "export.zip", tmp_path)
+    known = json.loads((tmp_path / "1" / "assets.extra" / "sagan.json").read_text())["config"]
+    assert known["remat"] is True and ExperimentConfig.from_saved(known).resolution == 16
     by_latent, by_seed = make.served(tmp_path / "1")
     check_images(by_latent, files, "export_default")
     check_images(by_seed, files, "export_generate")
@@ -129,6 +134,8 @@ def test_the_export_loads_and_draws_the_same(files, tmp_path):
 
 
 def test_the_keras_file_loads_draws_the_same_and_trains_on():
+    with zipfile.ZipFile(GOLDEN / OWN / "model.keras") as file:
+        assert b'"remat": true' in file.read("config.json")  # a setting of that day only
     model = keras.saving.load_model(GOLDEN / OWN / "model.keras")
     check_images(model.generate(make.LABELS, seed=make.SEED), GOLDEN / OWN, "keras")
     assert int(model.step.numpy()) == 2 and model.class_names == CLASS_NAMES

@@ -78,6 +78,7 @@ def model_card(card):
 | Training step | {card["step"]:,} |
 | Data | {card["config"].get("dataset", "not recorded")} |
 | Parameters | {card["parameters"]:,}, {card["precision"]} |
+| Devices | {card["device"]} |
 | Weights | {card["weights"]} of the generator |
 | Batch-norm statistics | {card["batch_norm_statistics"]}, frozen |
 | Made with | {", ".join(f"{name} {v}" for name, v in card["versions"].items())} |

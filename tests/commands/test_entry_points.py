@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from tests.commands.test_evaluate import DRIVER as CASES
+
 ROOT = pathlib.Path(__file__).parents[2]
 SCRIPTS = {
     "client": "export/client.py",
@@ -63,6 +65,18 @@ def test_each_command_has_an_entry_point():
     assert entry_points() == wanted
 
 
+def test_a_flag_of_earlier_versions_is_one_line_and_exit_code_2():
+    cases = [["--remat"], ["--noremat"], ["--remat=true"]]
+    for module in ("sagan_tf.commands.train", "sagan_tf.commands.prepare_data"):
+        command = [sys.executable, "-c", CASES, module, json.dumps(cases)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+        for line in done.stdout.splitlines():
+            code, out, error = json.loads(line)
+            assert (code, out) == (2, "") and error.count("\n") == 1, error
+            assert error.startswith("error: --remat is no longer a flag: ")
+            assert "--accumulation_steps" in error
+
+
 @pytest.fixture(scope="module")
 def helps():
     """{command: (exit code, lines) of script, module and entry point}, all from one process."""
@@ -86,3 +100,8 @@ def test_help_is_the_same_however_a_command_is_started(name, helps):
         texts.append((first, flags))
     assert texts[0] == texts[1] == texts[2]
     assert SCRIPTS[name] in texts[0][0] and "\n  --" in f"\n{texts[0][1]}"
+
+
+def test_the_help_of_the_export_shows_the_kinds_of_device(helps):
+    ((_, text), *_) = helps["export"]
+    assert "--device: kind of the servers' devices, one of any, cpu, gpu, tpu" in text
