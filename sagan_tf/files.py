@@ -14,34 +14,48 @@ from sagan_tf.errors import ConfigError
 
 
 def write_whole(path, contents):
-    """Writes bytes or text beside `path`, then renames: a reader never sees half a file."""
+    """Writes bytes or text to `path`: a reader sees the old file or the whole new one."""
     path = os.fspath(path)
-    beside = f"{path}.tmp-{os.getpid()}"
+    temporary = f"{path}.tmp-{os.getpid()}"
     mode = "wb" if isinstance(contents, bytes) else "w"
     try:
-        with tf.io.gfile.GFile(beside, mode) as file:
+        with tf.io.gfile.GFile(temporary, mode) as file:
             file.write(contents)
-        tf.io.gfile.rename(beside, path, overwrite=True)
+        tf.io.gfile.rename(temporary, path, overwrite=True)
     finally:
-        if tf.io.gfile.exists(beside):
-            tf.io.gfile.remove(beside)
+        if tf.io.gfile.exists(temporary):
+            tf.io.gfile.remove(temporary)
 
 
 def read_text(path):
-    """The text of a file."""
+    """Returns the text of a file."""
     with tf.io.gfile.GFile(os.fspath(path), "r") as file:
         return file.read()
 
 
-def check_no_pattern(argument, path):
-    """Refuses a path that TensorFlow would read as a pattern, and so take for other files.
+def expand_home(path):
+    """Returns a path as text, with the home directory in place of a leading `~`."""
+    return os.path.expanduser(os.fspath(path))
+
+
+def exact_path(argument, path):
+    """Returns `expand_home(path)`, unless TensorFlow would read the path as a pattern.
+
+    TensorFlow lists and deletes all files that match the pattern: those of `v1` for `v[1]`. Only
+    the path as the user typed it counts, not the name of the current directory.
+
+    Args:
+        argument: name of the argument or flag, for the error.
+        path: the path.
 
     Raises:
-        ConfigError: it holds one of `*`, `?`, `[`, `]` and the backslash.
+        ConfigError: the path has one of `*`, `?`, `[`, `]` and the backslash.
     """
-    if set(os.fspath(path)) & set("*?[]\\"):
+    path = expand_home(path)
+    if set(path) & set("*?[]\\"):
         wanted = "a path without * ? [ ] and backslash: TensorFlow reads them as a pattern"
-        raise ConfigError(argument, os.fspath(path), wanted)
+        raise ConfigError(argument, path, wanted)
+    return path
 
 
 def numbered_directories(path):

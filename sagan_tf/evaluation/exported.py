@@ -27,7 +27,7 @@ class ExportedImages(ImageSet):
     """
 
     def __init__(self, path, sampling_config):
-        self.path = _newest_version(path)
+        self.path = _newest_version(files.exact_path("export_dir", path))
         self.card = _read_card(self.path)
         self._generate = _serving_default(self.path)
         inputs = self._generate.structured_input_signature[1]

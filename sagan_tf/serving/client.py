@@ -108,10 +108,12 @@ class LocalExport:
         version: number; None is the highest one.
 
     Raises:
+        ConfigError: the path is a pattern.
         ServingError: there is no export.
     """
 
     def __init__(self, path, version=None):
+        path = files.exact_path("export_dir", path)
         there = files.numbered_directories(path)
         if version is not None and version not in there:
             known = ", ".join(map(str, there)) or "none"

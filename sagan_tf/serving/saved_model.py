@@ -54,7 +54,7 @@ def export(
             checkpoint, or weights are not finite.
         ServingError: the package tensorflow-serving-api is not installed.
     """
-    base_dir = os.fspath(base_dir)
+    base_dir = files.exact_path("export_dir", base_dir)
     version = versions.choose(base_dir, version)
     if device not in DEVICES:
         raise ConfigError("device", device, f"one of {', '.join(DEVICES)}")

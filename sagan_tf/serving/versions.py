@@ -30,7 +30,7 @@ def choose(export_dir, version=None):
         ConfigError: `export_dir` is a pattern, or `version` is not a positive whole number.
         ExportError: the version exists, or a file has its name.
     """
-    files.check_no_pattern("export_dir", export_dir)
+    export_dir = files.exact_path("export_dir", export_dir)
     there = existing(export_dir)
     if version is None:
         version = max(there, default=0) + 1

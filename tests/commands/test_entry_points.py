@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.commands.test_evaluate import DRIVER as CASES
+from tests.commands.one_process import run_all
 
 ROOT = pathlib.Path(__file__).parents[2]
 SCRIPTS = {
@@ -66,15 +66,12 @@ def test_each_command_has_an_entry_point():
 
 
 def test_a_flag_of_earlier_versions_is_one_line_and_exit_code_2():
-    cases = [["--remat"], ["--noremat"], ["--remat=true"]]
-    for module in ("sagan_tf.commands.train", "sagan_tf.commands.prepare_data"):
-        command = [sys.executable, "-c", CASES, module, json.dumps(cases)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
-        for line in done.stdout.splitlines():
-            code, out, error = json.loads(line)
-            assert (code, out) == (2, "") and error.count("\n") == 1, error
-            assert error.startswith("error: --remat is no longer a flag: ")
-            assert "--accumulation_steps" in error
+    flags = ("--remat", "--noremat", "--remat=true")
+    lines = [(name, flag) for name in ("train", "prepare_data") for flag in flags]
+    for code, out, error in run_all(lines):
+        assert (code, out) == (2, "") and error.count("\n") == 1, error
+        assert error.startswith("error: --remat is no longer a flag: ")
+        assert "--accumulation_steps" in error
 
 
 @pytest.fixture(scope="module")

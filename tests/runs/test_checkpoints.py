@@ -167,6 +167,20 @@ def test_only_the_last_are_kept(model, saved):
     assert not list(saved.glob("step-3*"))
 
 
+def test_the_name_of_the_current_directory_does_not_count(model, tmp_path, monkeypatch):
+    """TensorFlow would read `[16] photos/run` as a pattern; a user there types `run`."""
+    directory = tmp_path / "[16] photos"
+    directory.mkdir()
+    monkeypatch.chdir(directory)
+    checkpoints = Checkpoints(model, "run", keep=1)
+    for step in (4, 5):
+        set_step(model, step)
+        checkpoints.save()
+    set_step(model, 0)
+    assert Checkpoints(model, "run").restore() == step_of(model) == 5
+    assert not list((directory / "run").glob("step-4*"))
+
+
 def test_load_warns_of_damage(tiny_config, model, saved, tmp_path):
     run = run_directory.start(tmp_path / "run", tiny_config)
     shutil.copytree(saved, run.checkpoints)
