@@ -20,6 +20,10 @@ class ConfigError(UserError):
         self.value = value
         self.allowed = allowed
 
+    def __reduce__(self):
+        """Pickles the arguments: `Exception` would give `__init__` the message instead."""
+        return type(self), (self.field, self.value, self.allowed)
+
 
 class StackError(UserError):
     """The installed Keras cannot be used, or cannot read a file of the other generation."""

@@ -12,6 +12,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent / "sagan_tf"
 ROOMS = (
     "errors",
     "version",
+    "environment",
     "files",
     "hashing",
     "weight_files",

@@ -27,10 +27,11 @@ def classifier():
     """
     images = keras.Input((RESOLUTION, RESOLUTION, 1))
     hidden = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(images)
+    nhwc = {"data_format": "channels_last"}  # whatever keras.json says
     for filters in (24, 48, 96):
-        hidden = keras.layers.Conv2D(filters, 3, padding="same", activation="relu")(hidden)
-        hidden = keras.layers.MaxPooling2D()(hidden)
-    hidden = keras.layers.Dropout(0.4)(keras.layers.Flatten()(hidden))
+        hidden = keras.layers.Conv2D(filters, 3, padding="same", activation="relu", **nhwc)(hidden)
+        hidden = keras.layers.MaxPooling2D(**nhwc)(hidden)
+    hidden = keras.layers.Dropout(0.4)(keras.layers.Flatten(**nhwc)(hidden))
     features = keras.layers.Dense(64, name="features")(hidden)
     logits = keras.layers.Dense(10, name="logits")(keras.layers.ReLU()(features))
     return keras.Model(images, {"features": features, "logits": logits})

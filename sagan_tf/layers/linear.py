@@ -16,6 +16,7 @@ def conv2d(filters, kernel_size, spectral_norm, resampling=None, **kwargs):
     its output over 2x2 squares.
     """
     kwargs["kernel_initializer"] = _INITIALIZER
+    kwargs["data_format"] = "channels_last"  # whatever keras.json says
     if kernel_size == 3:
         return (SpectralConv3x3 if spectral_norm else Conv3x3)(filters, resampling, **kwargs)
     layer = SpectralConv2D if spectral_norm else keras.layers.Conv2D

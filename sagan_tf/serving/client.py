@@ -170,8 +170,12 @@ def request(labels=None, num_images=None, seed=0, truncation=1.0):
     count = len(labels or ()) if num_images is None else num_images
     if count < 1:
         raise ConfigError("num_images", num_images, "above 0, or left out where labels are given")
+    if not -(2**63) <= seed <= 2**63 - count:
+        raise ConfigError("seed", seed, f"in [-2**63, 2**63 - {count}] for {count} images")
+    if not all(0 <= label < 2**31 for label in labels or ()):
+        raise ConfigError("labels", labels, "classes from 0")
     inputs = {
-        "seed": np.arange(seed, seed + count, dtype=np.int64),
+        "seed": np.array([seed + i for i in range(count)], np.int64),
         "truncation": np.full(count, truncation, np.float32),
     }
     if labels:

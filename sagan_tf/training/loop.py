@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import threading
 import time
 
 import numpy as np
@@ -29,7 +30,7 @@ _SAMPLE_COLUMNS = 10
 def train(config, run_dir, data_dir=None, strategy=None, stream=None):
     """Runs or resumes an experiment in `run_dir` until `config.train_steps`.
 
-    Ctrl-C and SIGTERM save a checkpoint and end it cleanly; the same call then goes on. Of
+    Ctrl-C, SIGTERM and SIGHUP save a checkpoint and end it cleanly; the same call then goes on. Of
     several workers the chief alone writes; what stops one of them stops all.
 
     Args:
@@ -247,7 +248,14 @@ class _Training:
 
     @contextlib.contextmanager
     def _catch_signals(self):
-        """Lets the step under way finish; a second signal has its usual effect."""
+        """Finishes the current step at a signal; a second signal has its usual effect.
+
+        Python lets only the main thread handle signals: training in another thread has none. An
+        ignored SIGHUP stays ignored, for `nohup`.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
         usual = {}
 
         def note(number, _):
@@ -255,8 +263,11 @@ class _Training:
             for caught, handler in usual.items():
                 signal.signal(caught, handler)
 
-        for number in (signal.SIGINT, signal.SIGTERM):
-            usual[number] = signal.signal(number, note)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            handler = signal.getsignal(number)
+            if number != signal.SIGHUP or handler != signal.SIG_IGN:
+                usual[number] = signal.SIG_DFL if handler is None else handler
+                signal.signal(number, note)
         try:
             yield
         finally:

@@ -76,6 +76,26 @@ def test_requests_for_nothing_are_refused(arguments):
         client.request(**arguments)
 
 
+def test_numbers_that_would_wrap_are_refused():
+    with pytest.raises(ConfigError, match="labels=.4294967296. is not allowed"):
+        client.request(labels=[4294967296])
+    with pytest.raises(ConfigError, match="labels=.-4294967295. is not allowed"):
+        client.request(labels=[-4294967295])
+    for seed in (2**63 - 1, -(2**63) - 1, 2**64):
+        with pytest.raises(ConfigError, match=f"seed={seed} is not allowed"):
+            client.request(num_images=2, seed=seed)
+    assert client.request(num_images=1, seed=2**63 - 1)["seed"].tolist() == [2**63 - 1]
+    assert client.request(num_images=1, seed=-(2**63))["seed"].tolist() == [-(2**63)]
+
+
+@pytest.mark.parametrize("seed", [3, 2**31 - 1, 2**31 + 7, 2**40, -1, 2**63 - 1])
+def test_an_export_draws_what_the_model_draws_for_seeds_of_64_bits(exported, seed):
+    server = client.LocalExport(exported.path)
+    images = client.generate(server, client.request(labels=[1], seed=seed)).astype(int)
+    expected = exported.model.generate(labels=[1], seed=seed).astype(int)
+    assert np.abs(images - expected).max() <= 1
+
+
 def test_an_export_draws_what_the_model_draws(exported):
     server = client.LocalExport(exported.path)
     images = client.generate(server, client.request(labels=[1], num_images=2, seed=3))
