@@ -5,6 +5,8 @@ Files appear whole or not at all.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import re
 
@@ -25,6 +27,28 @@ def write_whole(path, contents):
     finally:
         if tf.io.gfile.exists(temporary):
             tf.io.gfile.remove(temporary)
+
+
+@contextlib.contextmanager
+def exclusive(directory):
+    """Keeps other processes and threads out of the same block for a local directory.
+
+    The kernel ends the lock with the process. Object stores, and network file systems that do not
+    lock directories, have no such lock: there the block runs without one.
+
+    Args:
+        directory: existing directory; any path that `tf.io.gfile` knows.
+    """
+    if "://" in os.fspath(directory):
+        yield
+        return
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def read_text(path):

@@ -49,11 +49,6 @@ flag = functools.partial(
 count = functools.partial(
     setting, allowed="a whole number above 0", check=lambda value: _is_int(value) and value > 0
 )
-count_or_zero = functools.partial(
-    setting,
-    allowed="a whole number, 0 or above",
-    check=lambda value: _is_int(value) and value >= 0,
-)
 seed = functools.partial(
     setting,
     allowed="a whole number in [0, 2**63)",

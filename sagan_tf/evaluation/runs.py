@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 
 import tensorflow as tf
 
+from sagan_tf import files
 from sagan_tf.config import ExperimentConfig
 from sagan_tf.data import sources
 from sagan_tf.errors import ConfigError, EvaluationError, RunDirectoryError
@@ -71,7 +73,8 @@ class RunScorer:
             config_sha256=scores.config_sha256(self._run.config),
         )
         scores.append(self._run.join(scores.FILE_NAME), result)
-        best.keep_if_best(self._run, model, result)
+        with files.exclusive(self._run.path):
+            best.keep_if_best(self._run, model, result)
         return result
 
     def scored_steps(self):
@@ -119,9 +122,11 @@ def score_run(run_dir, settings, checkpoint="latest", data_dir=None, strategy=No
         try:
             Checkpoints(model, run.checkpoints).restore(step)
         except RunDirectoryError:
-            if not watches or step in saved_steps(run.checkpoints):
+            if not (watches or checkpoint == "all") or step in saved_steps(run.checkpoints):
                 raise
-            continue  # training has removed it meanwhile
+            if not watches:
+                warnings.warn(f"step {step} is not scored: training removed it", stacklevel=2)
+            continue
         yield from scorer.score(model, step)
 
 

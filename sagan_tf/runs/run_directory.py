@@ -16,11 +16,13 @@ from sagan_tf import files
 from sagan_tf.config import FIELDS, ExperimentConfig
 from sagan_tf.data import inspect
 from sagan_tf.errors import RunDirectoryError, first_line
+from sagan_tf.runs import lock
 
 _CONFIG = "config.json"
 _CLASS_NAMES = "class_names.json"
 # Files that `--check_data` writes before a run begins.
 _PREFLIGHT_FILES = {inspect.REPORT_NAME, inspect.GRID_NAME, inspect.UNREADABLE_NAME}
+_STARTING_FILES = {*_PREFLIGHT_FILES, lock.FILE_NAME}
 
 
 class RunDirectory:
@@ -82,9 +84,8 @@ def start(path, config):
     if tf.io.gfile.exists(run.join(_CONFIG)):
         _check_same(run.path, load(path).config, config)
     elif tf.io.gfile.exists(run.path):
-        if not tf.io.gfile.isdir(run.path):
-            raise RunDirectoryError(f"run_dir={run.path} is a file; it must be a directory")
-        if set(tf.io.gfile.listdir(run.path)) - _PREFLIGHT_FILES:
+        lock.check_directory(run.path)
+        if set(tf.io.gfile.listdir(run.path)) - _STARTING_FILES:
             raise RunDirectoryError(
                 f"run_dir={run.path} holds files that are not a run's; choose a new or empty one"
             )

@@ -17,7 +17,7 @@ from sagan_tf.evaluation.runs import RunScorer
 from sagan_tf.evaluation.settings import EvaluationConfig
 from sagan_tf.images import image_grid, save_png
 from sagan_tf.models import factory
-from sagan_tf.runs import run_directory
+from sagan_tf.runs import lock, run_directory
 from sagan_tf.runs.checkpoints import Checkpoints
 from sagan_tf.training import strategy as strategies
 from sagan_tf.training.reporting import Reporter, SilentReporter
@@ -44,21 +44,22 @@ def train(config, run_dir, data_dir=None, strategy=None, stream=None):
         The trained `SAGAN`.
 
     Raises:
-        UserError: the directory, data or settings cannot be used, losses are not finite, or
-            another worker is lost.
+        UserError: the directory, data or settings cannot be used, another process trains in the
+            directory, losses are not finite, or another worker is lost.
     """
     strategy = strategy or tf.distribute.get_strategy()
     workers = Workers(strategy)
-    with workers.explain_lost_worker(), ops.using(config.ops):
-        return _train(config, run_dir, data_dir, strategy, workers, stream)
+    with workers.explain_lost_worker(), ops.using(config.ops), contextlib.ExitStack() as stack:
+        return _train(config, run_dir, data_dir, strategy, workers, stream, stack)
 
 
-def _train(config, run_dir, data_dir, strategy, workers, stream):
+def _train(config, run_dir, data_dir, strategy, workers, stream, stack):
     _check_replicas(config, strategy)
     run, report, warnings = run_directory.RunDirectory(run_dir, config), None, []
     with workers.fail_together():
         source = sources.open_source(config, data_dir)
         if workers.is_chief:
+            stack.enter_context(lock.hold(run.path))
             run_directory.start(run_dir, config)
             report = inspect.check(source, config, run.path)
             run.write_class_names(source.class_names)

@@ -1,3 +1,5 @@
+import threading
+
 import pytest
 import tensorflow as tf
 
@@ -33,3 +35,20 @@ def test_a_full_disk_loses_no_line(tmp_path, monkeypatch):
         scores.append(path, [{"fid": 1.0}])
     assert scores.read(path) == [{"fid": 1.5}]
     assert [child.name for child in tmp_path.iterdir()] == ["evaluation.jsonl"]
+
+
+def test_training_and_scoring_add_at_the_same_time(tmp_path):
+    """Threads lose lines as processes do, unless they wait for each other."""
+    path = str(tmp_path / "evaluation.jsonl")
+
+    def add(writer):
+        for number in range(40):
+            scores.append(path, [{"writer": writer, "number": number}])
+
+    threads = [threading.Thread(target=add, args=(writer,)) for writer in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    lines = [(line["writer"], line["number"]) for line in scores.read(path)]
+    assert sorted(lines) == [(writer, number) for writer in range(4) for number in range(40)]
