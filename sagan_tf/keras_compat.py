@@ -2,7 +2,7 @@
 
 import keras
 
-from sagan_tf.errors import StackError
+from sagan_tf.errors import ConfigError, StackError
 
 IS_KERAS_3 = int(keras.__version__.split(".")[0]) >= 3
 
@@ -48,7 +48,15 @@ def optimizer_state(optimizer, network):
     Args:
         optimizer: `keras.optimizers.Adam`, built for the network's trainable variables.
         network: the network that it trains.
+
+    Raises:
+        ConfigError: the optimizer has other state, as SGD, `amsgrad` and `use_ema` have.
     """
+    if not all(hasattr(optimizer, name) for name in ("_momentums", "_velocities")):
+        raise _unknown_state(optimizer)
+    known = {id(v) for v in (optimizer.iterations, *optimizer._momentums, *optimizer._velocities)}
+    if any(id(v) not in known and "learning_rate" not in v.name for v in optimizer.variables):
+        raise _unknown_state(optimizer)
     paths = {id(variable): path for path, variable in named_variables(network).items()}
     trained = [paths[id(variable)] for variable in network.trainable_variables]
     moments = {"momentum": optimizer._momentums, "velocity": optimizer._velocities}
@@ -60,6 +68,11 @@ def optimizer_state(optimizer, network):
             for path, variable in zip(trained, variables)
         },
     }
+
+
+def _unknown_state(optimizer):
+    wanted = "keras.optimizers.Adam without amsgrad and use_ema: checkpoints hold its state only"
+    return ConfigError("optimizer", type(optimizer).__name__, wanted)
 
 
 def tf_variable(variable):

@@ -66,3 +66,12 @@ def test_keras_on_another_backend_is_named():
     assert found.returncode == 1
     *_, line = found.stderr.strip().splitlines()
     assert "StackError: Keras runs on the backend 'jax', and sagan_tf needs TensorFlow" in line
+
+
+def test_a_run_needs_no_legacy_keras(tmp_path):
+    """`TF_USE_LEGACY_KERAS=1` makes `tf.keras` an error where the package tf-keras is missing."""
+    flags = ("--base_channels=2", "--latent_dim=8", "--global_batch_size=4", "--eval_every=none")
+    line = ("train", "--train_steps=1", *flags, f"--run_dir={tmp_path}/run")
+    ((code, _, error),) = run_all([line], tmp_path, TF_USE_LEGACY_KERAS="1")
+    assert code is None, error
+    assert (tmp_path / "run" / "checkpoints" / "step-1.index").exists()

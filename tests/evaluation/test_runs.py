@@ -1,4 +1,5 @@
 import json
+import pathlib
 
 import numpy as np
 import pytest
@@ -53,6 +54,15 @@ def score(run, **kwargs):
     sanity, *scores = runs.score_run(run.path, SETTINGS, **kwargs)
     assert sanity["metric"] == "sanity_fid"
     return scores
+
+
+def test_a_checkpoint_that_training_removes_meanwhile_is_passed_over(run):
+    found = runs.score_run(run.path, SETTINGS, checkpoint="all")
+    assert next(found)["metric"] == "sanity_fid"
+    for path in pathlib.Path(run.checkpoints).glob("step-1.*"):
+        path.unlink()
+    with pytest.warns(UserWarning, match="step 1 is not scored: training removed it"):
+        assert [record["step"] for record in found] == [2]
 
 
 def test_latest_all_or_one_step_are_scored_and_recorded(run):

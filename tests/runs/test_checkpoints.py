@@ -3,12 +3,13 @@
 import os
 import shutil
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import sagan_tf
-from sagan_tf.errors import RunDirectoryError
+from sagan_tf.errors import ConfigError, RunDirectoryError
 from sagan_tf.keras_compat import IS_KERAS_3
 from sagan_tf.models import factory
 from sagan_tf.runs import run_directory
@@ -179,6 +180,26 @@ def test_the_name_of_the_current_directory_does_not_count(model, tmp_path, monke
     set_step(model, 0)
     assert Checkpoints(model, "run").restore() == step_of(model) == 5
     assert not list((directory / "run").glob("step-4*"))
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        lambda: keras.optimizers.SGD(0.1),
+        lambda: keras.optimizers.Adam(0.1, amsgrad=True),
+        lambda: keras.optimizers.Adam(0.1, use_ema=True),
+        lambda: keras.optimizers.Nadam(0.1),
+    ],
+)
+def test_an_optimizer_with_other_state_is_refused(tiny_model, tmp_path, optimizer):
+    """Resuming would begin with another state, without a word."""
+    tiny_model.compile(discriminator_optimizer=optimizer())
+    with pytest.raises(ConfigError, match="optimizer=.* is not allowed; .*optimizers.Adam without"):
+        Checkpoints(tiny_model, str(tmp_path))
+    tiny_model.compile(keras.optimizers.Adam(0.1), keras.optimizers.AdamW(0.2))
+    Checkpoints(tiny_model, str(tmp_path)).save()
+    assert Checkpoints(tiny_model, str(tmp_path)).restore() == 0
+    assert tf.train.latest_checkpoint(tmp_path).endswith("step-0")
 
 
 def test_load_warns_of_damage(tiny_config, model, saved, tmp_path):

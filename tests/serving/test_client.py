@@ -1,6 +1,7 @@
 """The client against exports; test_model_server.py has it against a real server."""
 
 import io
+import shutil
 import socket
 
 import numpy as np
@@ -8,6 +9,8 @@ import PIL.Image
 import pytest
 
 from sagan_tf.errors import ConfigError, ServingError
+from sagan_tf.evaluation.exported import ExportedImages
+from sagan_tf.evaluation.generated import SamplingConfig
 from sagan_tf.serving import client
 
 
@@ -126,6 +129,20 @@ def test_what_is_no_export_is_refused(tmp_path):
     (tmp_path / "4").mkdir()
     with pytest.raises(ServingError, match="version=3 is not in .* there are: 4"):
         client.LocalExport(str(tmp_path), 3)
+
+
+def test_versions_are_found_by_the_names_of_their_directories(exported, tmp_path):
+    """A server loads `00000002` as version 2; a file `7` and digits of other scripts are none."""
+    shutil.copytree(exported.path, tmp_path / "00000002")
+    (tmp_path / "7").write_text("a file")
+    (tmp_path / "\u0663").mkdir()
+    for version in (None, 2):
+        server = client.LocalExport(str(tmp_path), version)
+        assert server.name == str(tmp_path / "00000002")
+        assert client.generate(server, client.request([0])).shape == (1, 16, 16, 1)
+    assert ExportedImages(str(tmp_path), SamplingConfig()).path == str(tmp_path / "00000002")
+    with pytest.raises(ServingError, match="version=7 is not in .* there are: 2"):
+        client.LocalExport(str(tmp_path), 7)
 
 
 def test_a_busy_server_is_asked_again_within_the_deadline(clock):
