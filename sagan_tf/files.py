@@ -6,11 +6,15 @@ Files appear whole or not at all.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 
 import tensorflow as tf
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 from sagan_tf.errors import ConfigError
 
@@ -33,13 +37,13 @@ def write_whole(path, contents):
 def exclusive(directory):
     """Keeps other processes and threads out of the same block for a local directory.
 
-    The kernel ends the lock with the process. Object stores, and network file systems that do not
-    lock directories, have no such lock: there the block runs without one.
+    The kernel ends the lock with the process. Object stores, Windows, and network file systems
+    that do not lock directories have no such lock: there the block runs without one.
 
     Args:
         directory: existing directory; any path that `tf.io.gfile` knows.
     """
-    if "://" in os.fspath(directory):
+    if fcntl is None or "://" in os.fspath(directory):
         yield
         return
     descriptor = os.open(directory, os.O_RDONLY)

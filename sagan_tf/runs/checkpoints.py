@@ -115,6 +115,8 @@ class Checkpoints:
             damage = self._read(found[candidate])
             if damage is None:
                 return candidate
+            if step is None and candidate not in _files(self._directory):
+                return self.restore(warn=warn)  # training removed it, and has saved a newer one
             self._damaged.add(candidate)
             message = f"checkpoint {found[candidate]} is damaged ({damage})"
             if len(self._damaged) < len(found) and step is None:

@@ -264,9 +264,10 @@ class _Training:
             for caught, handler in usual.items():
                 signal.signal(caught, handler)
 
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        hangup = getattr(signal, "SIGHUP", None)  # not on Windows
+        for number in filter(None, (signal.SIGINT, signal.SIGTERM, hangup)):
             handler = signal.getsignal(number)
-            if number != signal.SIGHUP or handler != signal.SIG_IGN:
+            if number != hangup or handler != signal.SIG_IGN:
                 usual[number] = signal.SIG_DFL if handler is None else handler
                 signal.signal(number, note)
         try:

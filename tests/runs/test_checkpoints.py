@@ -168,6 +168,18 @@ def test_only_the_last_are_kept(model, saved):
     assert not list(saved.glob("step-3*"))
 
 
+def test_a_checkpoint_that_training_replaces_meanwhile_is_not_damage(model, saved, monkeypatch):
+    read = Checkpoints._read
+
+    def read_too_late(self, path):
+        for file in saved.glob("step-3.*"):
+            file.rename(saved / file.name.replace("step-3", "step-4"))
+        return read(self, path)
+
+    monkeypatch.setattr(Checkpoints, "_read", read_too_late)
+    assert Checkpoints(model, str(saved)).restore(warn=pytest.fail) == 4
+
+
 def test_the_name_of_the_current_directory_does_not_count(model, tmp_path, monkeypatch):
     """TensorFlow would read `[16] photos/run` as a pattern; a user there types `run`."""
     directory = tmp_path / "[16] photos"
