@@ -52,7 +52,7 @@ def optimizer_state(optimizer, network):
     Raises:
         ConfigError: the optimizer has other state, as SGD, `amsgrad` and `use_ema` have.
     """
-    if not all(hasattr(optimizer, name) for name in ("_momentums", "_velocities")):
+    if not isinstance(optimizer, (keras.optimizers.Adam, keras.optimizers.AdamW)):
         raise _unknown_state(optimizer)
     known = {id(v) for v in (optimizer.iterations, *optimizer._momentums, *optimizer._velocities)}
     if any(id(v) not in known and "learning_rate" not in v.name for v in optimizer.variables):
