@@ -23,7 +23,7 @@ from absl import flags
 from sagan_tf import command_line, config
 from sagan_tf.keras_compat import named_variables
 from sagan_tf.models import factory
-from sagan_tf.serving import frozen, warmup
+from sagan_tf.serving import folding, warmup
 from sagan_tf.serving.saved_model import export
 
 flags.DEFINE_string("preset", "imagenet_128", f"one of {', '.join(config.names())}")
@@ -36,7 +36,7 @@ LATENCY_TARGET, PNG_TARGET, DISK_TARGET = 1.05, 1.25, 1.05
 
 def main():
     model = factory.build_model(config.get(FLAGS.preset))
-    generator = frozen.freeze(model.ema_generator)
+    generator = folding.fold_spectral_norm(model.ema_generator)
     with tempfile.TemporaryDirectory() as directory:
         begin = time.perf_counter()
         path = export(model, directory)

@@ -1,4 +1,4 @@
-"""Draws a grid of images from a model server, or from an export: `python export/client.py`."""
+"""Saves a grid of images from a model server or an export: `python export/client.py`."""
 
 import os
 import sys

@@ -1,5 +1,6 @@
 """Self-Attention GANs for TensorFlow 2 and Keras (Zhang et al., arXiv:1805.08318)."""
 
+from sagan_tf import environment  # noqa: F401, I001 - before anything imports Keras
 from sagan_tf import config, evaluation, layers, losses, ops, sampling
 from sagan_tf.config import ExperimentConfig
 from sagan_tf.errors import (

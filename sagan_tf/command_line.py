@@ -1,6 +1,6 @@
-"""What all commands share: flags for configuration fields, one-line errors, exit codes.
+"""Flags, one-line errors and exit codes that all commands share.
 
-Exit codes: 0 done, 2 the user's mistake or missing hardware, 1 a fault of ours.
+Exit codes: 0 done, 2 the user's mistake or missing hardware, 1 a fault of this package.
 """
 
 from __future__ import annotations
@@ -9,15 +9,33 @@ import sys
 
 from absl import app, flags, logging
 
-from sagan_tf import config
+from sagan_tf import config, files
 from sagan_tf.config.flags import override
 from sagan_tf.errors import UserError
+
+
+class PathParser(flags.ArgumentParser):
+    """Parser of flags that name a file or a directory: `~` is the home directory.
+
+    Shells expand `~` at the beginning of a word only, so not in `--run_dir=~/runs`.
+    """
+
+    def parse(self, argument):
+        """Returns the path of a flag."""
+        return files.expand_home(argument)
+
+    def flag_type(self):
+        """Returns the type that absl shows."""
+        return "string"
+
+
+PATH = PathParser()
 
 
 def define_config_flags(default_preset=config.DEFAULT_PRESET):
     """Defines `--preset` and one flag for each configuration field.
 
-    A command that wants them in its `--help` adds `flags.adopt_module_key_flags(command_line)`.
+    `flags.adopt_module_key_flags(command_line)` shows them in the `--help` of a command.
     """
     flags.DEFINE_string("preset", default_preset, f"one of {', '.join(config.names())}")
     for name, field in config.FIELDS.items():
@@ -28,13 +46,13 @@ def define_config_flags(default_preset=config.DEFAULT_PRESET):
 
 
 def config_from_flags(**changes):
-    """The preset with the fields that flags override.
+    """Returns the configuration of the preset and the flags.
 
     Args:
-        **changes: fields that a command sets whatever the preset; flags override them too.
+        **changes: fields that a command sets for every preset; flags override them too.
 
     Raises:
-        ConfigError: an unknown preset, or a value that is not allowed.
+        ConfigError: the preset is unknown, or a value is not allowed.
     """
     given = {
         name: flags.FLAGS[name].value
@@ -45,10 +63,10 @@ def config_from_flags(**changes):
 
 
 def run(main):
-    """Runs `main()` as a command: the user's mistakes are one line on stderr and exit code 2."""
+    """Runs `main()` as a command: a `UserError` is one line on stderr and exit code 2."""
 
     def guarded(arguments):
-        logging.set_verbosity(logging.WARNING)  # TensorFlow's notes on its own work
+        logging.set_verbosity(logging.WARNING)  # hides TensorFlow's notes on its work
         try:
             if len(arguments) > 1:
                 raise UserError(f"{arguments[1]!r} is not a flag; flags begin with --")
@@ -64,7 +82,7 @@ def run(main):
 
 
 def _show_in_help(name):
-    """Makes `--help` of whatever script was started that of the module of this name."""
+    """Shows the documentation and flags of a module in `--help` of the script that was started."""
     if name == "__main__":
         return
     sys.modules["__main__"].__doc__ = sys.modules[name].__doc__

@@ -1,8 +1,8 @@
-"""Errors that are the user's to mend: one clear line each, exit code 2 from a command."""
+"""Errors that a user can correct: one line each, exit code 2 from a command."""
 
 
 class UserError(ValueError):
-    """A mistake in what the user asked for. Its message is one line that says what is allowed."""
+    """Wrong input. The message is one line that says what is allowed."""
 
 
 class ConfigError(UserError):
@@ -11,7 +11,7 @@ class ConfigError(UserError):
     Args:
         field: name of the field, argument or flag.
         value: the value that was given.
-        allowed: what would have been accepted, in words.
+        allowed: the allowed values, in words.
     """
 
     def __init__(self, field, value, allowed):
@@ -20,13 +20,17 @@ class ConfigError(UserError):
         self.value = value
         self.allowed = allowed
 
+    def __reduce__(self):
+        """Pickles the arguments: `Exception` would give `__init__` the message instead."""
+        return type(self), (self.field, self.value, self.allowed)
+
 
 class StackError(UserError):
-    """A file was written by the other generation of Keras in a form that this one cannot read."""
+    """The installed Keras cannot be used, or cannot read a file of the other generation."""
 
 
 class DataError(UserError):
-    """The images or labels cannot be used for training as they are."""
+    """Images or labels cannot be used for training."""
 
 
 class EvaluationError(UserError):
@@ -34,15 +38,15 @@ class EvaluationError(UserError):
 
 
 class RunDirectoryError(UserError):
-    """A run directory cannot be written, is not one of ours, or holds a different run."""
+    """A run directory cannot be written, is in use, is not a run, or holds a different run."""
 
 
 class TrainingError(UserError):
-    """Training cannot go on with these settings: losses are no longer finite."""
+    """Training cannot continue: a loss or a gradient is not finite."""
 
 
 class ExportError(UserError):
-    """An export cannot be made or read: its directory, version, checkpoint or weights forbid."""
+    """An export cannot be made: its directory, version, checkpoint or weights do not allow it."""
 
 
 class ServingError(UserError):
@@ -50,5 +54,5 @@ class ServingError(UserError):
 
 
 def first_line(error):
-    """The first line of an exception's message, or the name of its class if it says nothing."""
+    """Returns the first line of an exception's message, or its class name if it has none."""
     return " ".join(str(error).splitlines()[:1]) or type(error).__name__

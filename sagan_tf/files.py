@@ -1,29 +1,62 @@
-"""Files that appear whole or not at all, on any path that `tf.io.gfile` knows."""
+"""Files and directories on any path that `tf.io.gfile` knows.
+
+Files appear whole or not at all.
+"""
+
+from __future__ import annotations
 
 import contextlib
 import os
+import re
 
 import tensorflow as tf
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 from sagan_tf.errors import ConfigError, DataError, first_line
 
 
 def write_whole(path, contents):
-    """Writes bytes or text beside `path`, then renames: a reader never sees half a file."""
+    """Writes bytes or text to `path`: a reader sees the old file or the whole new one."""
     path = os.fspath(path)
-    beside = f"{path}.tmp-{os.getpid()}"
+    temporary = f"{path}.tmp-{os.getpid()}"
     mode = "wb" if isinstance(contents, bytes) else "w"
     try:
-        with tf.io.gfile.GFile(beside, mode) as file:
+        with tf.io.gfile.GFile(temporary, mode) as file:
             file.write(contents)
-        tf.io.gfile.rename(beside, path, overwrite=True)
+        tf.io.gfile.rename(temporary, path, overwrite=True)
     finally:
-        if tf.io.gfile.exists(beside):
-            tf.io.gfile.remove(beside)
+        if tf.io.gfile.exists(temporary):
+            tf.io.gfile.remove(temporary)
+
+
+@contextlib.contextmanager
+def exclusive(directory):
+    """Keeps other processes and threads out of the same block for a local directory.
+
+    The kernel ends the lock with the process. Object stores, Windows, and network file systems
+    that do not lock directories have no such lock: there the block runs without one.
+
+    Args:
+        directory: existing directory; any path that `tf.io.gfile` knows.
+    """
+    if fcntl is None or "://" in os.fspath(directory):
+        yield
+        return
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def read_text(path):
-    """The text of a file."""
+    """Returns the text of a file."""
     with tf.io.gfile.GFile(os.fspath(path), "r") as file:
         return file.read()
 
@@ -42,12 +75,46 @@ def real_path(path):
     return path if "://" in path else os.path.realpath(path)
 
 
-def check_no_pattern(argument, path):
-    """Refuses a path that TensorFlow would read as a pattern, and so take for other files.
+def expand_home(path):
+    """Returns a path as text, with the home directory in place of a leading `~`."""
+    return os.path.expanduser(os.fspath(path))
+
+
+def exact_path(argument, path):
+    """Returns `expand_home(path)`, unless TensorFlow would read the path as a pattern.
+
+    TensorFlow lists and deletes all files that match the pattern: those of `v1` for `v[1]`. Only
+    the path as the user typed it counts, not the name of the current directory.
+
+    Args:
+        argument: name of the argument or flag, for the error.
+        path: the path.
 
     Raises:
-        ConfigError: it holds one of `*`, `?`, `[`, `]` and the backslash.
+        ConfigError: the path has one of `*`, `?`, `[`, `]` and the backslash.
     """
-    if set(os.fspath(path)) & set("*?[]\\"):
+    path = expand_home(path)
+    if set(path) & set("*?[]\\"):
         wanted = "a path without * ? [ ] and backslash: TensorFlow reads them as a pattern"
-        raise ConfigError(argument, os.fspath(path), wanted)
+        raise ConfigError(argument, path, wanted)
+    return path
+
+
+def numbered_directories(path):
+    """Returns the directories in `path` whose names are numbers, as TensorFlow Serving reads them.
+
+    `00000001` counts as 1. A file `7` does not count, nor do digits of other scripts.
+
+    Returns:
+        {number: name}, in ascending order; a plain `1` comes before `00000001`.
+    """
+    if not tf.io.gfile.isdir(path):
+        return {}
+    names = [name.rstrip("/") for name in tf.io.gfile.listdir(path)]
+    names = [name for name in names if re.fullmatch("[0-9]+", name)]
+    found = {
+        int(name): name
+        for name in sorted(names, key=len, reverse=True)
+        if tf.io.gfile.isdir(os.path.join(path, name))
+    }
+    return dict(sorted(found.items()))

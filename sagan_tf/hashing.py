@@ -1,4 +1,4 @@
-"""SHA-256 of files, directories and settings: what a score was computed from."""
+"""SHA-256 of files, directories and settings, which identify the inputs of a score."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _CHUNK = 2**20
 
 
 def bytes_sha256(content):
-    """SHA-256 of bytes, in hexadecimal."""
+    """Returns the SHA-256 of bytes, in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
 
 
 def file_sha256(path):
-    """SHA-256 of a file's content, in hexadecimal."""
+    """Returns the SHA-256 of a file's content, in hexadecimal."""
     digest = hashlib.sha256()
     with tf.io.gfile.GFile(path, "rb") as file:
         while chunk := file.read(_CHUNK):
@@ -44,5 +44,5 @@ def directory_sha256(path):
 
 
 def settings_sha256(settings):
-    """SHA-256 of a dict of JSON values, whatever the order of its keys."""
+    """Returns the SHA-256 of a dict of JSON values, for any order of its keys."""
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()

@@ -1,8 +1,8 @@
-"""The differences between Keras 2.15 and Keras 3, and nothing else; each entry says why."""
+"""Differences between Keras 2.15 and Keras 3; each entry gives its reason."""
 
 import keras
 
-from sagan_tf.errors import StackError
+from sagan_tf.errors import ConfigError, StackError
 
 IS_KERAS_3 = int(keras.__version__.split(".")[0]) >= 3
 
@@ -14,9 +14,9 @@ KERAS_VERSION = "keras_version"
 
 
 def named_layers(parent, prefix=""):
-    """Every layer inside `parent` as (path of names, layer), such as ("block1/conv1", ...).
+    """Yields every layer inside `parent` as (path of names, layer), such as ("block1/conv1", ...).
 
-    Neither Keras has a public way down into blocks: `layers` stops at the first level.
+    Keras has no public way to the layers inside blocks: `layers` stops at the first level.
     """
     for child in parent._flatten_layers(recursive=False, include_self=False):
         path = f"{prefix}{child.name}"
@@ -25,13 +25,13 @@ def named_layers(parent, prefix=""):
 
 
 def named_variables(model):
-    """Every variable inside `model` by its path, such as "block1/conv1/kernel".
+    """Returns every variable inside `model` by its path, such as "block1/conv1/kernel".
 
     The two Keras name variables differently, and Keras 3's lists of layers are invisible to
     `tf.train.Checkpoint`; these paths are the same in both.
     """
     named, seen = {}, set()
-    # Inner layers first, so that variables found later are a layer's own.
+    # Inner layers first: then the remaining variables belong to the layer itself.
     for path, layer in sorted(named_layers(model), key=lambda item: -item[0].count("/")):
         for variable in layer.weights:
             if id(variable) not in seen:
@@ -41,14 +41,22 @@ def named_variables(model):
 
 
 def optimizer_state(optimizer, network):
-    """The state of an Adam optimizer by name, such as "momentum/block1/conv1/kernel".
+    """Returns the state of an Adam optimizer by name, such as "momentum/block1/conv1/kernel".
 
     The two Keras order an optimizer's variables differently, and only `iterations` is public.
 
     Args:
         optimizer: `keras.optimizers.Adam`, built for the network's trainable variables.
-        network: whose variables it moves.
+        network: the network that it trains.
+
+    Raises:
+        ConfigError: the optimizer has other state, as SGD, `amsgrad` and `use_ema` have.
     """
+    if not isinstance(optimizer, (keras.optimizers.Adam, keras.optimizers.AdamW)):
+        raise _unknown_state(optimizer)
+    known = {id(v) for v in (optimizer.iterations, *optimizer._momentums, *optimizer._velocities)}
+    if any(id(v) not in known and "learning_rate" not in v.name for v in optimizer.variables):
+        raise _unknown_state(optimizer)
     paths = {id(variable): path for path, variable in named_variables(network).items()}
     trained = [paths[id(variable)] for variable in network.trainable_variables]
     moments = {"momentum": optimizer._momentums, "velocity": optimizer._velocities}
@@ -62,17 +70,22 @@ def optimizer_state(optimizer, network):
     }
 
 
+def _unknown_state(optimizer):
+    wanted = "keras.optimizers.Adam without amsgrad and use_ema: checkpoints hold its state only"
+    return ConfigError("optimizer", type(optimizer).__name__, wanted)
+
+
 def tf_variable(variable):
-    """The `tf.Variable` that holds a Keras variable's value; in Keras 2 they are one."""
+    """Returns the `tf.Variable` of a Keras variable; in Keras 2 both are the same object."""
     return variable.value if IS_KERAS_3 else variable
 
 
 def adam_moments(optimizer, variable):
-    """The `tf.Variable`s that hold the two moments of a variable; each Keras finds them its way.
+    """Returns the `tf.Variable`s of the two moments of a variable.
 
     Args:
         optimizer: `keras.optimizers.Adam`, built.
-        variable: `tf.Variable`, or one replica's part of it, as `update_step` gets it.
+        variable: `tf.Variable`, or the part of one replica, as `update_step` gets it.
     """
     if IS_KERAS_3:
         index = optimizer._get_variable_index(variable)
@@ -83,7 +96,7 @@ def adam_moments(optimizer, variable):
 
 
 def check_same_keras(config):
-    """The arguments in a model's configuration, if it was written by this generation of Keras.
+    """Returns the arguments in a model's configuration, if this generation of Keras wrote it.
 
     The two generations describe dtypes and optimizers differently, and name the weights in
     `.keras` files differently.

@@ -1,4 +1,4 @@
-"""The generators that come with the package, under their short name.
+"""Pretrained generators of the package, under a short name.
 
 `python -m sagan_tf.pretrained --run_dir=RUN` packs a run's generator for the package.
 """
@@ -6,15 +6,16 @@
 from absl import flags
 
 from sagan_tf import command_line
-from sagan_tf.runs import directory as run_directory
-from sagan_tf.runs.pretrained import BUNDLED, load, load_origin, names, save
+from sagan_tf.command_line import PATH
+from sagan_tf.runs import run_directory
+from sagan_tf.runs.pretrained import BUNDLED, load, load_source, names, save
 
-__all__ = ["BUNDLED", "load", "load_origin", "names", "save"]
+__all__ = ["BUNDLED", "load", "load_source", "names", "save"]
 FLAGS = flags.FLAGS
 
 
 def main():
-    """Packs, and says how large it is and how well it draws."""
+    """Packs the generator, and prints its scores and the error of packing."""
     name = FLAGS.name or run_directory.load(FLAGS.run_dir).config.preset
     card = save(FLAGS.run_dir, name, FLAGS.out, FLAGS.checkpoint)
     scores = ", ".join(f"{score['title']} {score['value']:.4g}" for score in card["scores"])
@@ -23,8 +24,8 @@ def main():
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("run_dir", None, "what train/main.py --run_dir wrote", required=True)
-    flags.DEFINE_string("name", None, "of the files; default: the run's preset")
+    flags.DEFINE(command_line.PATH, "run_dir", None, "directory of the run", required=True)
+    flags.DEFINE_string("name", None, "name of the files; default: the run's preset")
     flags.DEFINE_string("checkpoint", "best", "best, latest, or a step")
-    flags.DEFINE_string("out", BUNDLED, "directory of the two files")
+    flags.DEFINE(PATH, "out", BUNDLED, "directory of the two files")
     command_line.run(main)

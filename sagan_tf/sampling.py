@@ -1,5 +1,7 @@
 """Latents and labels as pure functions of a seed, a step and a place in the global batch."""
 
+import operator
+
 import tensorflow as tf
 
 from sagan_tf.errors import ConfigError
@@ -13,8 +15,25 @@ def fold_in(seed, *numbers):
 
 
 def root_seed(seed):
-    """The seed, int32 (2,), that everything drawn for the user's `seed` starts from."""
-    return tf.constant([0, seed % 2**31], tf.int32)
+    """Returns the seed, int32 (2,), from which all random numbers for the user's `seed` follow.
+
+    It has the high and the low half of the number, as `latents_from_seeds` takes them.
+
+    Args:
+        seed: int of 64 bits, in [-2**63, 2**63).
+
+    Raises:
+        ConfigError: `seed` is not such a number.
+    """
+    wanted = "a whole number of 64 bits, in [-2**63, 2**63)"
+    try:
+        number = operator.index(seed)
+    except TypeError as error:
+        raise ConfigError("seed", seed, wanted) from error
+    if isinstance(seed, bool) or not -(2**63) <= number < 2**63:
+        raise ConfigError("seed", seed, wanted)
+    high, low = divmod(number, 2**32)
+    return tf.constant([high, low - 2**32 if low >= 2**31 else low], tf.int32)
 
 
 def training_inputs(seed, batch_size, latent_dim, num_classes):
@@ -56,13 +75,13 @@ def latents(seed, count, latent_dim, truncation=1.0):
     section 3.1, which resamples the tails instead); 1.0 is what training draws.
 
     Args:
-        seed: int.
+        seed: int in [-2**63, 2**63).
         count: number of rows.
         latent_dim: length of a latent.
         truncation: in (0, 1].
 
     Raises:
-        ConfigError: `truncation` is not in (0, 1].
+        ConfigError: `seed` or `truncation` is out of range.
     """
     if not 0.0 < truncation <= 1.0:
         raise ConfigError("truncation", truncation, "in (0, 1]")
@@ -73,7 +92,7 @@ def latents_from_seeds(seeds, latent_dim):
     """Standard normal latents of images that each have a seed of their own.
 
     Row i depends on `seeds[i]` only, to the last bit, so a server may batch, pad and reorder
-    strangers' requests. A seed from 0 gives the first row that `latents` draws for it.
+    requests. Each seed gives the first row of `latents` for that seed.
 
     Args:
         seeds: int64 (n,), any values.

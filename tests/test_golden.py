@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import shutil
+import zipfile
 
 import keras
 import numpy as np
@@ -16,12 +17,11 @@ import pytest
 
 import sagan_tf
 from sagan_tf import pretrained
-from sagan_tf.config import FIELDS
+from sagan_tf.config import FIELDS, ExperimentConfig
 from sagan_tf.keras_compat import IS_KERAS_3, optimizer_state
 from sagan_tf.models import factory
 from sagan_tf.models.sagan import METRICS
-from sagan_tf.runs import directory as run_directory
-from sagan_tf.runs import source as origin
+from sagan_tf.runs import model_source, run_directory
 from sagan_tf.runs.checkpoints import Checkpoints
 from sagan_tf.training import loop
 from tests.golden import make
@@ -87,7 +87,7 @@ def test_its_configuration_and_logs_are_read(files):
     config, expected = run_directory.load(files / "run").config, make.run_config()
     for name in set(FIELDS) - {"remat"}:
         assert getattr(config, name) == getattr(expected, name), name
-    source = origin.find(files / "run", "latest")
+    source = model_source.find(files / "run", "latest")
     assert [score["metric"] for score in source.scores] == ["fid"]
     lines = (files / "run" / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines] == [1, 2, 3, 4]
@@ -115,14 +115,18 @@ def test_the_loop_resumes_the_run_and_comes_to_the_same_end(
 
 def test_the_pretrained_weights_load_and_draw_the_same(files):
     directory = str(files / "pretrained")
+    card = json.loads((files / "pretrained" / "golden.json").read_text())
+    assert card["config"]["remat"] is True  # a setting of that day only
     model = pretrained.load("golden", directory)
     check_images(model.generate(make.LABELS, seed=make.SEED), files, "pretrained")
     assert model.class_names == CLASS_NAMES and int(model.step.numpy()) == 4
-    assert pretrained.load_origin("golden", directory).scores[0]["metric"] == "fid"
+    assert pretrained.load_source("golden", directory).scores[0]["metric"] == "fid"
 
 
 def test_the_export_loads_and_draws_the_same(files, tmp_path):
     shutil.unpack_archive(files / "export.zip", tmp_path)
+    known = json.loads((tmp_path / "1" / "assets.extra" / "sagan.json").read_text())["config"]
+    assert known["remat"] is True and ExperimentConfig.from_saved(known).resolution == 16
     by_latent, by_seed = make.served(tmp_path / "1")
     check_images(by_latent, files, "export_default")
     check_images(by_seed, files, "export_generate")
@@ -130,6 +134,8 @@ def test_the_export_loads_and_draws_the_same(files, tmp_path):
 
 
 def test_the_keras_file_loads_draws_the_same_and_trains_on():
+    with zipfile.ZipFile(GOLDEN / OWN / "model.keras") as file:
+        assert b'"remat": true' in file.read("config.json")  # a setting of that day only
     model = keras.saving.load_model(GOLDEN / OWN / "model.keras")
     check_images(model.generate(make.LABELS, seed=make.SEED), GOLDEN / OWN, "keras")
     assert int(model.step.numpy()) == 2 and model.class_names == CLASS_NAMES

@@ -12,8 +12,10 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent / "sagan_tf"
 ROOMS = (
     "errors",
     "version",
+    "environment",
     "files",
     "hashing",
+    "weight_files",
     "images",
     "keras_compat",
     "config",

@@ -46,3 +46,21 @@ def test_to_uint8_covers_the_range():
     every = tf.range(256)
     images = tf.cast(every, tf.float32) / 127.5 - 1.0
     np.testing.assert_array_equal(sampling.to_uint8(images), every)
+
+
+def test_seeds_have_64_bits():
+    """Below 2**31 they are those of earlier versions; above, no two are equal."""
+    seeds = [0, 7, 2**31 - 1, 2**31 + 7, 2**32 + 7, 2**40, 2**63 - 1, -1, -(2**63)]
+    roots = [sampling.root_seed(seed).numpy().tolist() for seed in seeds]
+    assert roots[:3] == [[0, 0], [0, 7], [0, 2**31 - 1]]
+    assert len({tuple(root) for root in roots}) == len(seeds)
+    latents = sampling.latents_from_seeds(tf.constant(seeds, tf.int64), 3)
+    for seed, row in zip(seeds, latents):
+        np.testing.assert_array_equal(sampling.latents(seed, 1, 3)[0], row)
+    np.testing.assert_array_equal(sampling.root_seed(np.int64(2**40)), sampling.root_seed(2**40))
+
+
+@pytest.mark.parametrize("seed", [2**63, -(2**63) - 1, 1.5, "1", None, True])
+def test_seeds_that_are_no_number_of_64_bits_are_refused(seed):
+    with pytest.raises(ConfigError, match="seed=.* a whole number of 64 bits"):
+        sampling.latents(seed, 1, 3)

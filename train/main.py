@@ -1,4 +1,4 @@
-"""Trains a Self-Attention GAN: `python train/main.py`, with flags for all that differs."""
+"""Trains a Self-Attention GAN: `python train/main.py`; flags change the preset."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Draws pictures of a trained model: `python train/sample.py --run_dir=RUN --out=DIR`."""
+"""Plots pictures of a trained model: `python train/sample.py --run_dir=RUN --out=DIR`."""
 
 import os
 import sys

@@ -1,1 +1,1 @@
-"""The commands: modules with a `main` each, started as `sagan-NAME` or by `python -m`."""
+"""Commands: one module with a `main` for each, started as `sagan-NAME` or by `python -m`."""

@@ -2,7 +2,8 @@
 
 from absl import flags
 
-from sagan_tf import command_line
+from sagan_tf import command_line, files
+from sagan_tf.command_line import PATH
 from sagan_tf.errors import ConfigError
 from sagan_tf.evaluation import evaluator, inception, runs
 from sagan_tf.evaluation.generated import BATCH_NORM_MODES, SamplingConfig
@@ -10,26 +11,31 @@ from sagan_tf.evaluation.settings import EvaluationConfig
 from sagan_tf.runs import scores
 from sagan_tf.training import strategy as strategies
 
-flags.DEFINE_string("run_dir", None, "score the checkpoints of this run")
-flags.DEFINE_string("export_dir", None, "score this exported SavedModel")
+flags.DEFINE(PATH, "run_dir", None, "score the checkpoints of this run")
+flags.DEFINE(PATH, "export_dir", None, "score this exported SavedModel")
 flags.DEFINE_string("dataset", None, "real images for --export_dir, if not its training data")
 flags.DEFINE_list("images", None, "score a folder of images against another: REAL,GENERATED")
-flags.DEFINE_string("checkpoint", "latest", "of --run_dir: latest, all, best or a step")
+flags.DEFINE_string("checkpoint", "latest", "checkpoint of --run_dir: latest, all, best or a step")
 flags.DEFINE_bool("watch", False, "score new checkpoints of --run_dir until the run is finished")
-flags.DEFINE_list("metrics", None, f"of {', '.join(evaluator.METRICS)}; default: what makes sense")
-flags.DEFINE_integer("num_samples", None, "images to score (50000, or all of a folder)")
-flags.DEFINE_integer("num_real", None, "real images to score against (all)")
-flags.DEFINE_integer("batch_size", 64, "images of one device at a time")
-flags.DEFINE_string("feature_network", None, "inception, garments, a .keras file or a SavedModel")
-flags.DEFINE_string("inception_path", None, "the Inception graph of 2015, or TF-GAN's SavedModel")
-flags.DEFINE_string("inception_sha256", None, "the hash that it must have")
-flags.DEFINE_string("cache_dir", inception.cache_directory(), "of real statistics; empty: none")
+flags.DEFINE_list("metrics", None, f"some of {', '.join(evaluator.METRICS)}; default: all that fit")
+flags.DEFINE_integer("num_samples", None, "number of images to score (50000, or all of a folder)")
+flags.DEFINE_integer("num_real", None, "number of real images to score against (all)")
+flags.DEFINE_integer("batch_size", 64, "images in a batch of one device")
+flags.DEFINE(PATH, "feature_network", None, "inception, garments, a .keras file or a SavedModel")
+flags.DEFINE(PATH, "inception_path", None, "the Inception graph of 2015, or TF-GAN's SavedModel")
+flags.DEFINE_string("inception_sha256", None, "SHA-256 that it must have")
+flags.DEFINE(
+    command_line.PATH,
+    "cache_dir",
+    inception.cache_directory(),
+    "cache of real statistics; empty: none",
+)
 flags.DEFINE_bool("ema", True, "generate with the averaged weights")
 flags.DEFINE_string("batch_norm", "moving", f"statistics: {', '.join(BATCH_NORM_MODES)}")
 flags.DEFINE_integer("standing_batches", 100, "batches to average for --batch_norm=standing")
-flags.DEFINE_float("truncation", 1.0, "deviation of the latents, in (0, 1]")
-flags.DEFINE_integer("seed", 0, "of the latents")
-flags.DEFINE_string("data_dir", None, "where TFDS keeps its data sets")
+flags.DEFINE_float("truncation", 1.0, "scale of the latents, in (0, 1]")
+flags.DEFINE_integer("seed", 0, "seed of the latents")
+flags.DEFINE(PATH, "data_dir", None, "directory of TFDS's data sets")
 flags.DEFINE_string("strategy", "auto", f"one of {', '.join(strategies.LOCAL_NAMES)}")
 flags.DEFINE_string("tpu", "local", "for --strategy=tpu: local, a name, or grpc://ADDRESS")
 FLAGS = flags.FLAGS
@@ -63,11 +69,11 @@ def _scores():
         )
     if len(FLAGS.images) != 2:
         raise ConfigError("images", ",".join(FLAGS.images), "two folders: REAL,GENERATED")
-    return runs.score_folders(*FLAGS.images, settings, strategy)
+    return runs.score_folders(*map(files.expand_home, FLAGS.images), settings, strategy)
 
 
 def run():
-    """Prints one JSON line a score, and summaries for people on stderr."""
+    """Prints one JSON line for each score, and a summary for people on stderr."""
     report = scores.Reporter()
     for record in _scores():
         report(record)

@@ -3,12 +3,13 @@
 from absl import flags
 
 from sagan_tf import command_line
+from sagan_tf.command_line import PATH
 from sagan_tf.data import preflight, preparation, sources
 from sagan_tf.errors import ConfigError
 
 command_line.define_config_flags("imagenet_128")
-flags.DEFINE_string("out", None, "a new directory for the TFRecords and dataset.json")
-flags.DEFINE_string("data_dir", None, "where TFDS keeps its data sets")
+flags.DEFINE(PATH, "out", None, "a new directory for the TFRecords and dataset.json")
+flags.DEFINE(PATH, "data_dir", None, "where TFDS keeps its data sets")
 flags.DEFINE_integer("num_shards", None, "files to write", lower_bound=1)
 flags.DEFINE_bool("skip_unreadable", False, "leave out damaged images instead of failing")
 FLAGS = flags.FLAGS

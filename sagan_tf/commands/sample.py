@@ -1,35 +1,36 @@
-"""Draws pictures of a trained model: `python train/sample.py --run_dir=RUN --out=DIR`."""
+"""Plots pictures of a trained model: `python train/sample.py --run_dir=RUN --out=DIR`."""
 
 import sys
 
 from absl import flags
 
 from sagan_tf import command_line
+from sagan_tf.command_line import PATH
 from sagan_tf.errors import ConfigError, UserError
 from sagan_tf.evaluation.settings import EvaluationConfig
 from sagan_tf.visualization import attention, gallery, pictures, subjects
 
-flags.DEFINE_string("run_dir", None, "draw from the newest checkpoint of this run")
-flags.DEFINE_string("export_dir", None, "draw from this exported SavedModel")
-flags.DEFINE_string("pretrained", None, "draw from weights that come with the package")
-flags.DEFINE_string("out", None, "directory for the pictures", required=True)
-flags.DEFINE_list("pictures", None, f"of {', '.join(pictures.KINDS)}; default: all that it has")
-flags.DEFINE_bool("gallery", False, "also write index.html: all pictures, and a run's curves")
-flags.DEFINE_integer("seed", 0, "of the latents")
+flags.DEFINE(PATH, "run_dir", None, "show the newest checkpoint of this run")
+flags.DEFINE(PATH, "export_dir", None, "show this exported SavedModel")
+flags.DEFINE_string("pretrained", None, "show weights of this name that come with the package")
+flags.DEFINE(PATH, "out", None, "directory for the pictures", required=True)
+flags.DEFINE_list("pictures", None, f"some of {', '.join(pictures.KINDS)}; default: all possible")
+flags.DEFINE_bool("gallery", False, "also write index.html with all pictures and the run's curves")
+flags.DEFINE_integer("seed", 0, "seed of the latents")
 flags.DEFINE_integer("columns", 10, "images in a row")
 flags.DEFINE_list("classes", None, "labels to show, such as 0,3,9; default: ten of them")
-flags.DEFINE_float("truncation", 1.0, "deviation of the latents, in (0, 1]")
+flags.DEFINE_float("truncation", 1.0, "scale of the latents, in (0, 1]")
 flags.DEFINE_list("points", None, "queries for attention, as ROW:COLUMN fractions: 0.5:0.25,...")
 flags.DEFINE_string("animation", "gif", f"one of {', '.join(pictures.ANIMATIONS)}")
-flags.DEFINE_string("feature_network", None, "for neighbours; as for evaluate.py")
-flags.DEFINE_string("inception_path", None, "for neighbours; as for evaluate.py")
+flags.DEFINE(PATH, "feature_network", None, "for neighbours; as for evaluate.py")
+flags.DEFINE(PATH, "inception_path", None, "for neighbours; as for evaluate.py")
 flags.DEFINE_string("inception_sha256", None, "for neighbours; as for evaluate.py")
-flags.DEFINE_string("data_dir", None, "where TFDS keeps its data sets; for neighbours")
+flags.DEFINE(PATH, "data_dir", None, "directory of TFDS's data sets, for neighbours")
 FLAGS = flags.FLAGS
 
 
 def _numbers(name, texts, parse):
-    """A tuple of what `parse` makes of each text."""
+    """Parses each text; returns a tuple."""
     try:
         return tuple(parse(text) for text in texts)
     except ValueError as error:
@@ -54,7 +55,7 @@ def _options():
 
 
 def run():
-    """Draws and writes."""
+    """Plots the pictures and writes them."""
     options = _options()
     if FLAGS.gallery and not FLAGS.run_dir:
         raise UserError("--gallery shows a run: give --run_dir")

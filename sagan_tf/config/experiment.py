@@ -155,7 +155,7 @@ class ExperimentConfig:
         OPS,
         resumable=True,
     )
-    seed: int = fields.count_or_zero(0, "all randomness follows from it")
+    seed: int = fields.seed(0, "all randomness follows from it")
 
     # Running.
     steps_per_loop: int = fields.count(

@@ -89,10 +89,10 @@ flag = functools.partial(
 count = functools.partial(
     setting, allowed="a whole number above 0", check=lambda value: _is_int(value) and value > 0
 )
-count_or_zero = functools.partial(
+seed = functools.partial(
     setting,
-    allowed="a whole number, 0 or above",
-    check=lambda value: _is_int(value) and value >= 0,
+    allowed="a whole number in [0, 2**63)",
+    check=lambda value: _is_int(value) and 0 <= value < 2**63,
 )
 rate = functools.partial(
     setting, allowed="a number above 0", check=lambda value: _is_number(value) and value > 0

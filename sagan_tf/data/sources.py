@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from sagan_tf import files
 from sagan_tf.data import listing
 from sagan_tf.data.arrays import ArraySource
 from sagan_tf.data.folder import FolderSource
@@ -44,7 +45,7 @@ def open_source(config, data_dir=None):
     """
     listing.check_text("dataset", config.dataset)
     kind, _, rest = config.dataset.partition(":")
-    source = _OPENERS[kind](rest, config, data_dir)
+    source = _OPENERS[kind](files.expand_home(rest), config, data_dir)
     if source.num_examples == 0:
         raise DataError(f"{config.dataset} has no images")
     return source

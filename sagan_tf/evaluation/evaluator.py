@@ -10,7 +10,7 @@ from sagan_tf.errors import ConfigError, EvaluationError
 from sagan_tf.evaluation import metrics, statistics
 from sagan_tf.evaluation.extraction import Extractor
 from sagan_tf.evaluation.statistics import FeatureStatistics
-from sagan_tf.runs import scores as records
+from sagan_tf.runs import scores
 
 METRICS = tuple(metrics.REGISTRY)
 
@@ -195,7 +195,7 @@ class Evaluator:
             "batch_size": self.batch_size,
             **provenance,
             "warnings": notes,
-            "versions": records.versions(),
+            "versions": scores.versions(),
         }
 
 

@@ -27,7 +27,7 @@ class ExportedImages(ImageSet):
     """
 
     def __init__(self, path, sampling_config):
-        self.path = _newest_version(path)
+        self.path = _newest_version(files.exact_path("export_dir", path))
         self.card = _read_card(self.path)
         self._generate = _serving_default(self.path)
         inputs = self._generate.structured_input_signature[1]
@@ -55,9 +55,8 @@ class ExportedImages(ImageSet):
 def _newest_version(path):
     if not tf.io.gfile.isdir(path):
         raise EvaluationError(f"export_dir={path!r} is no directory; it must hold an export")
-    versions = [name.rstrip("/") for name in tf.io.gfile.listdir(path)]
-    versions = [name for name in versions if name.isdigit()]
-    return os.path.join(path, max(versions, key=int)) if versions else path
+    versions = list(files.numbered_directories(path).values())
+    return os.path.join(path, versions[-1]) if versions else path
 
 
 def _read_card(path):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 
 import tensorflow as tf
 
+from sagan_tf import files
 from sagan_tf.config import ExperimentConfig
 from sagan_tf.data import sources
 from sagan_tf.errors import ConfigError, EvaluationError, RunDirectoryError
@@ -14,9 +16,7 @@ from sagan_tf.evaluation.exported import ExportedImages
 from sagan_tf.evaluation.generated import GeneratedImages
 from sagan_tf.evaluation.pictures import FolderImages, SourceImages
 from sagan_tf.models import factory
-from sagan_tf.runs import best
-from sagan_tf.runs import directory as run_directory
-from sagan_tf.runs import scores as records
+from sagan_tf.runs import best, run_directory, scores
 from sagan_tf.runs.checkpoints import Checkpoints, saved_steps
 
 WATCH = "watch"
@@ -71,16 +71,17 @@ class RunScorer:
             self._images,
             step=step,
             subject=self._run.path,
-            config_sha256=records.config_sha256(self._run.config),
+            config_sha256=scores.config_sha256(self._run.config),
         )
-        records.append(self._run.join(records.FILE_NAME), result)
-        best.keep_if_best(self._run, model, result)
+        scores.append(self._run.join(scores.FILE_NAME), result)
+        with files.exclusive(self._run.path):
+            best.keep_if_best(self._run, model, result)
         return result
 
     def scored_steps(self):
         """Steps that `evaluation.jsonl` has scores of under these very settings."""
         settings = self._evaluator.settings_sha256(**self._sampling_config.provenance())
-        lines = records.read(self._run.join(records.FILE_NAME))
+        lines = scores.read(self._run.join(scores.FILE_NAME))
         return {line["step"] for line in lines if line["settings_sha256"] == settings}
 
 
@@ -122,9 +123,11 @@ def score_run(run_dir, settings, checkpoint="latest", data_dir=None, strategy=No
         try:
             Checkpoints(model, run.checkpoints).restore(step)
         except RunDirectoryError:
-            if not watches or step in saved_steps(run.checkpoints):
+            if not (watches or checkpoint == "all") or step in saved_steps(run.checkpoints):
                 raise
-            continue  # training has removed it meanwhile
+            if not watches:
+                warnings.warn(f"step {step} is not scored: training removed it", stacklevel=2)
+            continue
         yield from scorer.score(model, step)
 
 
@@ -184,7 +187,7 @@ def score_export(export_dir, settings, data_dir=None, strategy=None, dataset=Non
         images,
         step=images.card.get("step"),
         subject=images.path,
-        config_sha256=records.config_sha256(config),
+        config_sha256=scores.config_sha256(config),
     )
 
 

@@ -16,8 +16,7 @@ import sys
 from sagan_tf import config as configs
 from sagan_tf.config.flags import flags_of
 from sagan_tf.errors import ConfigError, RunDirectoryError, UserError
-from sagan_tf.runs import directory as run_directory
-from sagan_tf.runs import scores as records
+from sagan_tf.runs import run_directory, scores
 
 SUITES = {
     "stabilization": ("sagan_sn_d_only", "sagan_no_ttur", "sagan_no_attention"),
@@ -74,7 +73,7 @@ class Arm:
 
     def scores(self):
         """The newest record of each (step, metric) that evaluation has left in the run."""
-        lines = records.read(os.path.join(self.path, records.FILE_NAME))
+        lines = scores.read(os.path.join(self.path, scores.FILE_NAME))
         newest = {(line["step"], line["metric"]): line for line in lines}
         return [newest[key] for key in sorted(newest) if key[0] in self.steps]
 

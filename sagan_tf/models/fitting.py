@@ -63,7 +63,7 @@ class CheckedFit(EagerlyBuilt):
             arrays = (x,) if y is None else (x, y)
             if validation_split:
                 arrays, validation_data = _split(arrays, validation_split)
-            order = self.seed + int(self.step.numpy())
+            order = (self.seed + int(self.step.numpy())) % 2**31
             x = batches.from_arrays(arrays, batch_size, shuffle, order, parts)
             y, validation_split, shuffle = None, 0.0, False
             kwargs.setdefault("validation_batch_size", batch_size)

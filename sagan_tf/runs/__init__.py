@@ -1,1 +1,1 @@
-"""What a run directory holds: configuration, checkpoints, scores, the best; what comes from one."""
+"""Run directories: configuration, lock, checkpoints, scores, and the models that come from them."""

@@ -17,7 +17,7 @@ _COPIED = ("config.json", "class_names.json")
 
 def read(run_path):
     """The FID record of the best checkpoint, or None if none was kept."""
-    path = os.path.join(run_path, DIRECTORY, _RECORD)
+    path = os.path.join(files.exact_path("run_dir", run_path), DIRECTORY, _RECORD)
     return json.loads(files.read_text(path)) if tf.io.gfile.exists(path) else None
 
 

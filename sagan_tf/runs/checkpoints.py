@@ -1,4 +1,4 @@
-"""Checkpoints of a run: everything that training needs to go on as if never stopped."""
+"""Checkpoints of a run, from which training continues bit for bit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import tensorflow as tf
 from sagan_tf.errors import RunDirectoryError, TrainingError, first_line
 from sagan_tf.keras_compat import named_variables, optimizer_state
 from sagan_tf.models import factory
-from sagan_tf.runs import directory as run_directory
+from sagan_tf.runs import run_directory
 
 _NETWORKS = ("generator", "discriminator", "ema_generator")
 _NAME = "step"
@@ -22,14 +22,14 @@ _FILE = re.compile(rf"{_NAME}-(\d+)\.(index|data-00000-of-00001)")  # one proces
 class Checkpoints:
     """Saves and restores networks, EMA, both optimizers and the step of a `SAGAN`.
 
-    Saving copies the variables in memory and writes the copies from a thread, so that training
-    goes on meanwhile. (TensorFlow's own `CheckpointOptions(enable_async=True)` reports what went
-    wrong with the last checkpoint only as the interpreter exits, with code 0.)
+    Saving copies the variables in memory. A thread writes the copies while training continues.
+    (TensorFlow's own `CheckpointOptions(enable_async=True)` reports an error of the last checkpoint
+    only when the interpreter exits, with code 0.)
 
     Args:
         model: a compiled `SAGAN`.
-        directory: where checkpoints go.
-        keep: how many of the newest to keep; None keeps all.
+        directory: directory of the checkpoints.
+        keep: number of the newest checkpoints to keep; None keeps all.
     """
 
     def __init__(self, model, directory, keep=None):
@@ -38,18 +38,18 @@ class Checkpoints:
         self._keep = keep
         self._variables = _variables(model)
         self._checkpoint = tf.train.Checkpoint(**self._variables)
-        self._damaged = set()  # steps whose checkpoints were passed over
+        self._damaged = set()  # steps of skipped checkpoints
         self._manager = None
         self._thread = self._error = None
 
     def save(self, wait=True):
-        """Writes a checkpoint of the current step, if there is none yet.
+        """Writes a checkpoint of the current step, unless there is one.
 
         Args:
-            wait: whether to return only when it is written; `finish` does so later.
+            wait: whether to wait until it is written; `finish` waits later.
 
         Raises:
-            RunDirectoryError: this one, or the one before, cannot be written. Older ones stay.
+            RunDirectoryError: this checkpoint or the one before cannot be written. Older ones stay.
             TrainingError: a loss or gradient was not finite; nothing is written.
         """
         bad_step = int(self._model.first_nonfinite_step.numpy())
@@ -67,7 +67,7 @@ class Checkpoints:
             self.finish()
 
     def finish(self):
-        """Waits until the checkpoint under way is written.
+        """Waits until the current checkpoint is written.
 
         Raises:
             RunDirectoryError: it cannot be written.
@@ -88,7 +88,7 @@ class Checkpoints:
         return self._thread is not None and self._thread.is_alive()
 
     def steps(self):
-        """Steps of the checkpoints on disk, oldest first."""
+        """Returns the steps of the checkpoints on disk, oldest first."""
         self.finish()
         return saved_steps(self._directory)
 
@@ -96,12 +96,12 @@ class Checkpoints:
         """Restores the newest checkpoint, or that of `step`; returns its step, 0 for none.
 
         Args:
-            step: None for the newest that can be read: damaged files are passed over.
-            warn: called with a text for each checkpoint that is passed over.
+            step: step of the checkpoint. None is the newest readable one.
+            warn: function that gets a text for each skipped checkpoint.
 
         Raises:
-            RunDirectoryError: there is no checkpoint of that step, it is damaged and so are all
-                before it, or it does not fit the model.
+            RunDirectoryError: there is no checkpoint of that step, all checkpoints are damaged, or
+                one does not fit the model.
         """
         found = {step: self._path(step) for step in _files(self._directory)}
         if step is None and not found:
@@ -115,6 +115,8 @@ class Checkpoints:
             damage = self._read(found[candidate])
             if damage is None:
                 return candidate
+            if step is None and candidate not in _files(self._directory):
+                return self.restore(warn=warn)  # training removed it, and has saved a newer one
             self._damaged.add(candidate)
             message = f"checkpoint {found[candidate]} is damaged ({damage})"
             if len(self._damaged) < len(found) and step is None:
@@ -125,7 +127,7 @@ class Checkpoints:
         return os.path.join(self._directory, f"{_NAME}-{step}")
 
     def _read(self, path):
-        """Assigns all variables; returns None, or how the file is damaged."""
+        """Assigns all variables; returns None, or a description of the damage."""
         try:
             self._checkpoint.restore(path).assert_consumed()
         except (AssertionError, ValueError, IndexError, tf.errors.OpError) as error:
@@ -139,7 +141,7 @@ class Checkpoints:
         return None
 
     def _differences(self, path):
-        """How the variables in a file differ from the model's; none if it cannot be read."""
+        """Describes how the variables in a file differ from the model's; empty if unreadable."""
         try:
             reader = tf.train.load_checkpoint(path)
         except (tf.errors.OpError, ValueError):
@@ -187,7 +189,7 @@ class Checkpoints:
 
 
 def _variables(model):
-    """All that is saved: {part: {path: variable}}."""
+    """Returns the variables to save: {part: {path: variable}}."""
     return {
         "step": model.step,
         **{name: named_variables(getattr(model, name)) for name in _NETWORKS},
@@ -201,7 +203,7 @@ def _variables(model):
 
 
 def _flat(variables):
-    """(name in the file, variable) of all variables."""
+    """Yields (name in the file, variable) for all variables."""
     for part, inside in variables.items():
         if isinstance(inside, dict):
             for path, variable in inside.items():
@@ -211,10 +213,10 @@ def _flat(variables):
 
 
 def _files(directory):
-    """{step: kinds of its files}, "index" and data, of the checkpoints in a directory.
+    """Returns {step: kinds of its files, "index" and data} for the checkpoints in a directory.
 
-    The files count, not TensorFlow's list of them, which a copied directory may lack. A user's
-    directory is never part of a pattern: TensorFlow would take `v[1]` for `v1`.
+    The listing of the directory counts. TensorFlow's own list, the file `checkpoint`, may be
+    missing in a copy.
     """
     found = {}
     if tf.io.gfile.isdir(directory):
@@ -225,16 +227,16 @@ def _files(directory):
 
 
 def saved_steps(directory):
-    """Steps of the checkpoints in a directory that have all their files, oldest first."""
+    """Returns the steps of the complete checkpoints in a directory, oldest first."""
     return sorted(step for step, kinds in _files(directory).items() if len(kinds) == 2)
 
 
 def load(run_dir, step=None):
-    """The model of a run, with the weights of its newest checkpoint.
+    """Loads the model of a run, with the weights of its newest checkpoint.
 
     Args:
-        run_dir: what `train/main.py --run_dir` wrote.
-        step: step of the checkpoint; None is the newest that is not damaged.
+        run_dir: directory of the run.
+        step: step of the checkpoint; None is the newest readable one.
 
     Returns:
         A compiled `SAGAN`.

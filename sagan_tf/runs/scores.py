@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import platform
 import sys
 
@@ -63,13 +64,18 @@ class Reporter:
 def append(path, records):
     """Adds JSON lines to a file, which is never seen with half a line.
 
+    Training and scoring may add at the same time. (Not in an object store: of two writers at the
+    same moment, one may lose its lines.)
+
     Raises:
         EvaluationError: it cannot be written.
     """
     try:
-        text = files.read_text(path) if tf.io.gfile.exists(path) else ""
-        files.write_whole(path, text + "".join(json.dumps(record) + "\n" for record in records))
-    except tf.errors.OpError as error:
+        with files.exclusive(os.path.dirname(path) or "."):
+            text = files.read_text(path) if tf.io.gfile.exists(path) else ""
+            lines = "".join(json.dumps(record) + "\n" for record in records)
+            files.write_whole(path, text + lines)
+    except (tf.errors.OpError, OSError) as error:
         reason = first_line(error)
         raise EvaluationError(f"{path} cannot be written: {reason}") from error
 

@@ -1,1 +1,1 @@
-"""The generator as a TensorFlow Serving model: export, warm-up, model card, client."""
+"""TensorFlow Serving models of the generator: export, warm-up, model card, client."""

@@ -1,4 +1,4 @@
-"""What an export says of itself: `sagan.json` for programs and the model card for people."""
+"""Descriptions of an export: `sagan.json` for programs and the model card for people."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from sagan_tf import hashing
 from sagan_tf.models.architecture import count_parameters
-from sagan_tf.runs import scores as records
+from sagan_tf.runs import scores
 from sagan_tf.serving import warmup
 from sagan_tf.version import __version__
 
@@ -17,15 +17,15 @@ FILE = "sagan.json"
 
 
 def describe(source, precision, device, functions, directory, comparison):
-    """The content of `sagan.json`: a dict of JSON values.
+    """Returns the content of `sagan.json`: a dict of JSON values.
 
     Args:
-        source: the `Origin` of the export.
-        precision: of the exported weights and arithmetic.
-        device: kind of device that the operations have the forms for, or "any".
-        functions: of `signatures.build`.
+        source: the `ModelSource` of the export.
+        precision: type of the exported weights and arithmetic.
+        device: kind of device that the forms of the operations are for, or "any".
+        functions: result of `signatures.build`.
         directory: the SavedModel, with its warm-up requests.
-        comparison: of `verification.compare`.
+        comparison: result of `verification.compare`.
     """
     return {
         "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
@@ -42,7 +42,7 @@ def describe(source, precision, device, functions, directory, comparison):
         "warmup_batch_sizes": list(warmup.BATCH_SIZES),
         "comparison_with_live_generator": comparison,
         "sha256": _hashes(directory),
-        "versions": {"sagan_tf": __version__, **records.versions()},
+        "versions": {"sagan_tf": __version__, **scores.versions()},
     }
 
 
@@ -68,7 +68,7 @@ def _hashes(directory):
 
 
 def model_card(card):
-    """The model card, Markdown, from the content of `sagan.json`."""
+    """Returns the model card, Markdown, from the content of `sagan.json`."""
     return f"""# Model card: {_title(card["config"])}
 
 {_summary(card)}
@@ -78,6 +78,7 @@ def model_card(card):
 | Training step | {card["step"]:,} |
 | Data | {card["config"].get("dataset", "not recorded")} |
 | Parameters | {card["parameters"]:,}, {card["precision"]} |
+| Devices | {card["device"]} |
 | Weights | {card["weights"]} of the generator |
 | Batch-norm statistics | {card["batch_norm_statistics"]}, frozen |
 | Made with | {", ".join(f"{name} {v}" for name, v in card["versions"].items())} |
@@ -91,7 +92,7 @@ def model_card(card):
 
 {_signatures(card["signatures"])}
 
-Row i of every output depends on row i of the inputs only. Out-of-range inputs are refused.
+Row i of every output depends only on row i of the inputs. Inputs out of range are refused.
 
 ## Classes
 
@@ -99,9 +100,9 @@ Row i of every output depends on row i of the inputs only. Out-of-range inputs a
 
 ## Limits
 
-It draws images like those it was trained on, with their gaps and biases, and knows nothing else.
-Nothing was done to keep single training images from being reproduced. Its images are synthetic:
-say so where they are shown.
+The generator imitates the images that it was trained on, with their gaps and biases. It may
+reproduce single training images: nothing prevents it. Its images are synthetic: say so where you
+show them.
 
 ## Files
 
@@ -120,7 +121,7 @@ def _summary(card):
     classes = config["num_classes"]
     condition = "no classes" if classes is None else f"{classes} classes"
     return (
-        "The generator of a Self-Attention GAN (Zhang et al., arXiv:1805.08318): it draws "
+        "The generator of a Self-Attention GAN (Zhang et al., arXiv:1805.08318): it generates "
         f"{kind} images from random latents, with {condition}. Made by sagan_tf."
     )
 
@@ -128,11 +129,11 @@ def _summary(card):
 def _scores(scores):
     if not scores:
         return "This step has not been scored."
-    rows = [(score["title"], f"{score['value']:.4f}", _beware(score)) for score in scores]
-    return _table(("score", "value", "beware"), rows)
+    rows = [(score["title"], f"{score['value']:.4f}", _caveats(score)) for score in scores]
+    return _table(("score", "value", "caveats"), rows)
 
 
-def _beware(score):
+def _caveats(score):
     not_comparable = ["not comparable with published scores"] * (score["comparable"] == "no")
     return "; ".join([*not_comparable, *score["warnings"]])
 

@@ -1,4 +1,4 @@
-"""Export: the averaged generator of a model as a directory that TensorFlow Serving loads."""
+"""Export of the averaged generator as a SavedModel for TensorFlow Serving."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ import tensorflow as tf
 from sagan_tf import files, ops
 from sagan_tf.errors import ConfigError
 from sagan_tf.ops.forms import DEVICES
-from sagan_tf.runs import source as origin
+from sagan_tf.runs import model_source
 from sagan_tf.serving import (
     description,
-    frozen,
-    protos,
+    folding,
     signatures,
     verification,
     versions,
@@ -27,23 +26,23 @@ def export(
     base_dir,
     version=None,
     checkpoint="latest",
-    precision=frozen.PRECISIONS[0],
+    precision=folding.PRECISIONS[0],
     device="any",
 ):
-    """Writes `base_dir/version`, a SavedModel of the EMA generator alone.
+    """Exports the EMA generator to `base_dir/version`, a SavedModel.
 
-    It is complete, and has been reloaded and compared with the live generator, before it gets its
-    name, so a server that polls `base_dir` never sees half of it. docs/export.md says what it
-    holds.
+    The version gets its name when it is complete, reloaded, and compared with the live generator.
+    So a server that polls `base_dir` never sees half of it. docs/export.md lists its content.
 
     Args:
-        model_or_run_dir: a `SAGAN`, the directory of a run, or an `Origin`.
-        base_dir: directory of the versions, local or any other that `tf.io.gfile` knows.
+        model_or_run_dir: a `SAGAN`, the directory of a run, or a `ModelSource`.
+        base_dir: directory of the versions; any path that `tf.io.gfile` knows.
         version: number from 1; None is one more than the highest in `base_dir`.
-        checkpoint: of a run directory: "latest", "best" or a step.
-        precision: of weights and arithmetic: "float32" or "bfloat16".
-        device: kind of device of the servers: "any", or "cpu", "gpu" or "tpu" for the forms of
-            the operations that are fastest there. Those of "cpu" lose digits on a GPU.
+        checkpoint: checkpoint of a run directory: "latest", "best" or a step.
+        precision: type of weights and arithmetic: "float32" or "bfloat16".
+        device: kind of the servers' devices. "any" takes forms of the operations that are right
+            on every device; "cpu", "gpu" and "tpu" take the fastest forms there. The forms of
+            "cpu" lose digits on a GPU.
 
     Returns:
         The path of the version.
@@ -55,14 +54,14 @@ def export(
             checkpoint, or weights are not finite.
         ServingError: the package tensorflow-serving-api is not installed.
     """
-    base_dir = os.fspath(base_dir)
+    base_dir = files.exact_path("export_dir", base_dir)
     version = versions.choose(base_dir, version)
     if device not in DEVICES:
         raise ConfigError("device", device, f"one of {', '.join(DEVICES)}")
-    protos.load("prediction_log_pb2")  # before minutes of work, not after
-    source = origin.find(model_or_run_dir, checkpoint)
+    warmup.load_protos("prediction_log_pb2")  # fails before minutes of work, not after
+    source = model_source.find(model_or_run_dir, checkpoint)
     live = source.model.ema_generator
-    generator = frozen.freeze(live, precision)
+    generator = folding.fold_spectral_norm(live, precision)
     with versions.publish(base_dir, version) as directory:
         with ops.using("auto", device):
             functions = signatures.build(generator)
@@ -79,6 +78,6 @@ def export(
 
 def _save(functions, directory):
     module = tf.Module()
-    # Only what the graphs read is saved: bare variables, no Keras object.
+    # The variables that the graphs read, and no Keras object.
     module.weights = list(functions["serving_default"].variables)
     tf.saved_model.save(module, directory, signatures=functions)

@@ -1,4 +1,4 @@
-"""What a server can be asked: the signatures of an export, their inputs, checks and outputs.
+"""The signatures of an export: their inputs, checks and outputs.
 
 Every input and output has the images of the batch as its first axis, and row i of the outputs
 depends on row i of the inputs only, so a server may batch, pad and reorder requests. Inputs are
@@ -11,8 +11,8 @@ import tensorflow as tf
 
 from sagan_tf import sampling
 
-# `attention` shows the maps of this many query positions a side: all of them would be 64 MiB an
-# image at 128x128 (1024 positions), these 16 are 1 MiB.
+# `attention` returns the maps of this many query positions a side. At 128x128 all 1024 positions
+# would take 64 MiB an image; these 16 take 1 MiB.
 QUERY_GRID = 4
 
 
@@ -20,7 +20,7 @@ def build(generator):
     """Traces the signatures of a generator.
 
     Args:
-        generator: a `Generator`, best from `frozen.freeze`.
+        generator: a `Generator`, usually from `folding.fold_spectral_norm`.
 
     Returns:
         A dict of concrete functions by signature name, for `tf.saved_model.save`. Unconditional
@@ -31,7 +31,7 @@ def build(generator):
 
 
 def input_specs(generator):
-    """The inputs of each signature: dicts of `tf.TensorSpec` by input name."""
+    """Returns the inputs of each signature: dicts of `tf.TensorSpec` by input name."""
     labels = {} if generator.num_classes is None else {"labels": _spec("labels", tf.int32)}
     latents = {"latents": _spec("latents", tf.float32, generator.latent_dim), **labels}
     seeds = {
@@ -57,25 +57,25 @@ def _trace(answers, name, specs):
 
 
 class _Answers:
-    """One method a signature: a dict of checked inputs to a dict of outputs."""
+    """One method for each signature, from a dict of checked inputs to a dict of outputs."""
 
     def __init__(self, generator):
         self.generator = generator
-        self._draw = tf.function(generator.__call__)  # one graph that all signatures share
+        self._generate = tf.function(generator.__call__)  # one graph that all signatures share
 
     def serving_default(self, inputs):
         """Images float32 (b, h, w, c) in [-1, 1]."""
-        return {"images": _finite(self._draw(inputs["latents"], inputs.get("labels")))}
+        return {"images": _finite(self._generate(inputs["latents"], inputs.get("labels")))}
 
     def generate(self, inputs):
-        """Images uint8 (b, h, w, c), and the latents (b, latent_dim) that draw them."""
+        """Images uint8 (b, h, w, c), and their latents float32 (b, latent_dim)."""
         latents = sampling.latents_from_seeds(inputs["seed"], self.generator.latent_dim)
         latents *= inputs["truncation"][:, None]
         images = self.serving_default({**inputs, "latents": latents})["images"]
         return {"images": sampling.to_uint8(images), "latents": latents}
 
     def generate_png(self, inputs):
-        """PNG files (b,): the `_bytes` in the name makes REST answer in base64."""
+        """PNG files (b,); the name ends in `_bytes`, so REST encodes them in base64."""
         images = self.generate(inputs)["images"]
         encoded = tf.map_fn(
             tf.io.encode_png, images, fn_output_signature=tf.TensorSpec((), tf.string)
@@ -83,10 +83,10 @@ class _Answers:
         return {"image_bytes": encoded}
 
     def attention(self, inputs):
-        """Images as `serving_default`, and where some positions of each image look.
+        """Images of `serving_default`, and attention maps of some query positions.
 
-        `attention_maps` is float32 (b, QUERY_GRID, QUERY_GRID, h, w): for query positions evenly
-        spaced over the image, the weight of each pixel's key; constant over a key's pixels.
+        `attention_maps` is float32 (b, QUERY_GRID, QUERY_GRID, h, w): the weight of each pixel's
+        key, for query positions evenly spaced over the image. All pixels of a key have its weight.
         """
         images, maps = self.generator(
             inputs["latents"], inputs.get("labels"), return_attention_maps=True
@@ -105,8 +105,8 @@ def _finite(images):
 
 
 def _checked(inputs, specs, num_classes):
-    """The inputs, not to be used before all of them have been found valid."""
-    # Servers do not compare what they feed with the declared shapes.
+    """Returns the inputs behind control dependencies on all checks."""
+    # Servers do not compare their inputs with the declared shapes.
     inputs = {name: tf.ensure_shape(inputs[name], spec.shape) for name, spec in specs.items()}
     inputs = _after(_size_checks(inputs), inputs)
     return _after(_value_checks(inputs, num_classes), inputs)

@@ -1,4 +1,4 @@
-"""The check that an export draws what the live generator draws, before anyone can load it."""
+"""Verification of an export against the live generator, before a server can load it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import tensorflow as tf
 from sagan_tf.serving import warmup
 
 _NUM_IMAGES = 8
-# Root mean square difference of images in [-1, 1]. Spectral norms are divided out of the kernels
-# instead of in each call, which moves float32 images by about 1e-6; bfloat16 has 8 binary digits.
+# Root mean square difference of images in [-1, 1]. An export divides its kernels by their spectral
+# norms in advance, which moves float32 images by about 1e-6. bfloat16 has 8 binary digits.
 TOLERANCES = {"float32": 1e-4, "bfloat16": 5e-2}
 
 
 def compare(directory, live, exported):
-    """Reloads an export, draws with each of its signatures, and compares with the live generator.
+    """Reloads an export, calls each of its signatures, and compares with the live generator.
 
     Args:
         directory: the SavedModel.
@@ -22,11 +22,11 @@ def compare(directory, live, exported):
         exported: the `Generator` that was saved.
 
     Returns:
-        A dict of JSON values: images compared, their largest and root mean square difference, and
-        the tolerance of the latter.
+        A dict of JSON values: the number of images, their largest and root mean square
+        difference, and the tolerance of the root mean square difference.
 
     Raises:
-        RuntimeError: the images differ by more than the precision explains: a fault of ours.
+        RuntimeError: the images differ by more than rounding explains: a fault of this package.
     """
     loaded = tf.saved_model.load(directory, tags=["serve"])
     for signature, function in loaded.signatures.items():
@@ -42,7 +42,9 @@ def compare(directory, live, exported):
         "tolerance": TOLERANCES["bfloat16" if coarser else "float32"],
     }
     if not result["root_mean_square_difference"] <= result["tolerance"]:
-        raise RuntimeError(f"the export does not draw what the live generator draws: {result}")
+        raise RuntimeError(
+            f"the export does not generate the images of the live generator: {result}"
+        )
     return result
 
 

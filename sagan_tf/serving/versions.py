@@ -1,60 +1,63 @@
-"""Numbered version directories: complete before a server can see them, never touched again."""
+"""Numbered version directories, which are complete before a server sees them and never change."""
 
 from __future__ import annotations
 
 import contextlib
+import numbers
 import os
+import stat
 import tempfile
+import warnings
 
 import tensorflow as tf
 
 from sagan_tf import files
 from sagan_tf.errors import ConfigError, ExportError, first_line
 
-# A SavedModel without it does not load, so where nothing can be renamed it arrives last.
+# A SavedModel does not load without this file, so object stores get it last.
 _LAST_FILE = "saved_model.pb"
 
 
 def existing(export_dir):
-    """Numbers of the versions in a directory, ascending: what TensorFlow Serving would see."""
-    if not tf.io.gfile.isdir(export_dir):
-        return []
-    names = [name.rstrip("/") for name in tf.io.gfile.listdir(export_dir)]
-    return sorted(int(name) for name in names if name.isdigit())
+    """Returns the numbers of the versions that TensorFlow Serving finds, in ascending order."""
+    return list(files.numbered_directories(export_dir))
 
 
 def choose(export_dir, version=None):
-    """The number of a new version: `version`, or one more than the highest there is.
+    """Returns the number of a new version: `version`, or one more than the highest there is.
 
     Raises:
         ConfigError: `export_dir` is a pattern, or `version` is not a positive whole number.
-        ExportError: the version exists.
+        ExportError: the version exists, or a file has its name.
     """
-    files.check_no_pattern("export_dir", export_dir)
+    export_dir = files.exact_path("export_dir", export_dir)
     there = existing(export_dir)
     if version is None:
-        return max(there, default=0) + 1
-    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+        version = max(there, default=0) + 1
+        while tf.io.gfile.exists(os.path.join(export_dir, str(version))):
+            version += 1
+        return version
+    if isinstance(version, bool) or not isinstance(version, numbers.Integral) or version < 1:
         raise ConfigError("version", version, "a whole number above 0")
-    if version in there:
+    if version in there or tf.io.gfile.exists(os.path.join(export_dir, str(version))):
         raise _exists(export_dir, version)
-    return version
+    return int(version)
 
 
 @contextlib.contextmanager
 def publish(export_dir, version):
-    """Gives a directory to write to; if the block ends well, it becomes the version.
+    """Yields a directory to write to, which becomes the version when the block ends well.
 
-    On file systems the directory is a sibling whose name is no number, renamed at the end. On
-    object stores, where renaming copies file by file, it is local, and is copied with
-    `saved_model.pb` last. A process that is killed leaves no version that loads incompletely.
+    On file systems the directory is a sibling of the version, and is renamed at the end. Object
+    stores rename file by file, so there the directory is local, and is copied with
+    `saved_model.pb` last. A killed process leaves no version that loads incompletely.
 
     Args:
-        export_dir: directory of the versions; it is made if need be.
+        export_dir: directory of the versions; it is created where it is missing.
         version: number from `choose`.
 
     Raises:
-        ExportError: the directory cannot be written, or the version appeared in the meantime.
+        ExportError: the directory cannot be written, or another process made the version.
     """
     target = os.path.join(export_dir, str(version))
     is_object_store = "://" in export_dir
@@ -78,8 +81,24 @@ def publish(export_dir, version):
 
 
 def _rename(source, target):
-    os.chmod(source, 0o755)  # a temporary directory is its owner's alone; the server is another
+    os.chmod(source, 0o755)  # only its owner may read a temporary directory
     os.rename(source, target)  # fails if another export made the target meanwhile
+    _warn_of_unreadable_files(target)
+
+
+def _warn_of_unreadable_files(version_path):
+    """Warns where the umask keeps the files from the server, which runs as another user."""
+    wanted = {stat.S_IFDIR: stat.S_IROTH | stat.S_IXOTH, stat.S_IFREG: stat.S_IROTH}
+    for directory, _, names in os.walk(version_path):
+        for path in (directory, *(os.path.join(directory, name) for name in names)):
+            mode = os.stat(path).st_mode
+            if ~mode & wanted.get(stat.S_IFMT(mode), 0):
+                warnings.warn(
+                    f"other users cannot read {path}: a model server of another user needs "
+                    f"`chmod -R a+rX {version_path}`",
+                    stacklevel=2,
+                )
+                return
 
 
 def _copy(source, target):

@@ -1,26 +1,28 @@
-"""Requests that a server runs before it calls a new version ready.
+"""Warm-up requests, which a server runs before it calls a new version ready.
 
-Without them the first user waits for lazy initialization, once for every batch size.
+Without them the first user of each batch size waits for lazy initialization.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 
 import numpy as np
 import tensorflow as tf
 
 from sagan_tf import sampling
-from sagan_tf.serving import protos, signatures
+from sagan_tf.errors import ServingError
+from sagan_tf.serving import signatures
 
-# What a server may pad batches to: `allowed_batch_sizes` of export/serving/batching.config.
+# The batch sizes that a server pads to: `allowed_batch_sizes` in export/serving/batching.config.
 BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64)
 MODEL_NAME = "sagan"
-_FILE = "tf_serving_warmup_requests"  # TensorFlow Serving looks for this name
+_FILE = "tf_serving_warmup_requests"  # the name that TensorFlow Serving looks for
 
 
 def example_inputs(generator, signature, batch_size):
-    """Valid inputs of a signature: a dict of NumPy arrays with `batch_size` rows."""
+    """Returns valid inputs of a signature: a dict of NumPy arrays with `batch_size` rows."""
     rows = np.arange(batch_size)
     values = {
         "latents": sampling.latents(0, batch_size, generator.latent_dim).numpy(),
@@ -33,7 +35,7 @@ def example_inputs(generator, signature, batch_size):
 
 
 def write(directory, generator):
-    """Writes a request for each signature and batch size into `directory`.
+    """Writes one request for each signature and batch size into `directory`.
 
     Args:
         directory: `assets.extra` of a SavedModel.
@@ -50,7 +52,7 @@ def write(directory, generator):
 
 
 def _record(signature, inputs):
-    logs = protos.load("prediction_log_pb2")
+    logs = load_protos("prediction_log_pb2")
     log = logs.PredictionLog()
     fill_request(log.predict_log.request, MODEL_NAME, signature, inputs)
     return log
@@ -62,3 +64,18 @@ def fill_request(request, model, signature, inputs):
     request.model_spec.signature_name = signature
     for name, value in inputs.items():
         request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
+
+
+def load_protos(name):
+    """Imports `tensorflow_serving.apis.<name>`, a module that only exports and the client need.
+
+    Raises:
+        ServingError: the package tensorflow-serving-api is not installed.
+    """
+    try:
+        return importlib.import_module(f"tensorflow_serving.apis.{name}")
+    except ImportError as error:
+        raise ServingError(
+            "the package tensorflow-serving-api is missing; install it with "
+            "`pip install tensorflow-serving-api` in TensorFlow's version"
+        ) from error

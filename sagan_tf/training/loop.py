@@ -12,7 +12,7 @@ from sagan_tf.errors import ConfigError
 from sagan_tf.evaluation.runs import RunScorer
 from sagan_tf.evaluation.settings import EvaluationConfig
 from sagan_tf.models import factory
-from sagan_tf.runs import directory as run_directory
+from sagan_tf.runs import lock, run_directory
 from sagan_tf.runs.checkpoints import Checkpoints
 from sagan_tf.training import strategy as strategies
 from sagan_tf.training.actions import Log, Sample, Save, Score, StepTimer
@@ -42,14 +42,14 @@ def train(config, run_dir, data_dir=None, strategy=None, stream=None, compile_st
         The trained `SAGAN`.
 
     Raises:
-        UserError: the directory, data or settings cannot be used, losses are not finite, or
-            another worker is lost.
+        UserError: the directory, data or settings cannot be used, another process trains in the
+            directory, losses are not finite, or another worker is lost.
     """
     strategy = strategy or tf.distribute.get_strategy()
     workers = Workers(strategy)
-    with workers.explain_lost_worker(), ops.using(config.ops):
+    with workers.explain_lost_worker(), ops.using(config.ops), contextlib.ExitStack() as stack:
         _check_replicas(config, strategy)
-        run, source, report = _open_run(config, run_dir, data_dir, workers)
+        run, source, report = _open_run(config, run_dir, data_dir, workers, stack)
         with strategy.scope():
             model = factory.build_model(config, _class_names(run, source))
         checkpoints, warnings = Checkpoints(model, run.checkpoints, config.keep_checkpoints), []
@@ -139,8 +139,10 @@ def _run_loop(config, step, take_steps, actions, save, workers, request):
     return step, None
 
 
-def _open_run(config, run_dir, data_dir, workers):
+def _open_run(config, run_dir, data_dir, workers, stack):
     """Opens the run directory and the data; the chief checks both and writes a report on the data.
+
+    The directory stays locked until `stack` closes.
 
     Returns:
         The `RunDirectory`, the source of the data, and the chief's report on it.
@@ -149,6 +151,7 @@ def _open_run(config, run_dir, data_dir, workers):
     with workers.fail_together():
         source = sources.open_source(config, data_dir)
         if workers.is_chief:
+            stack.enter_context(lock.hold(run.path))
             run_directory.check(run_dir, config, source)
             with run.writing():
                 tf.io.gfile.makedirs(run.path)

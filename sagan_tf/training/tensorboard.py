@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import tensorflow as tf
+from tensorboard.plugins.hparams import summary_v2  # `api` of the same package needs `tf.keras`
 
 from sagan_tf import sampling
 from sagan_tf.keras_compat import named_layers
@@ -71,11 +72,9 @@ def write_hyperparameters(writer, config):
         writer: of `tf.summary.create_file_writer`.
         config: `ExperimentConfig`.
     """
-    from tensorboard.plugins.hparams import api
-
     values = {
         name: value if isinstance(value, (bool, int, float, str)) else str(value)
         for name, value in dataclasses.asdict(config).items()
     }
     with writer.as_default(step=0):
-        api.hparams(values)
+        summary_v2.hparams(values)

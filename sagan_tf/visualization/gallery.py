@@ -9,8 +9,7 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from sagan_tf.runs import directory as run_directory
-from sagan_tf.runs import scores as records
+from sagan_tf.runs import run_directory, scores
 from sagan_tf.visualization import curves
 
 PAGE = "index.html"
@@ -100,13 +99,13 @@ def _samples(run):
 def _curves(run):
     if not tf.io.gfile.exists(run.metrics):
         return ""
-    drawn = curves.run_figure(run.metrics, records.read(run.join(records.FILE_NAME)))
+    drawn = curves.run_figure(run.metrics, scores.read(run.join(scores.FILE_NAME)))
     image = _image("curves.png", drawn, "curves", 'class="smooth"')
     return f'<h2>Curves</h2>\n<figure id="curves">{image}</figure>'
 
 
 def _scores(run):
-    lines = records.read(run.join(records.FILE_NAME))
+    lines = scores.read(run.join(scores.FILE_NAME))
     if not lines:
         return ""
     rows = "".join(

@@ -10,8 +10,7 @@ from sagan_tf.config import ExperimentConfig
 from sagan_tf.errors import ConfigError, UserError
 from sagan_tf.evaluation.exported import ExportedImages
 from sagan_tf.evaluation.generated import SamplingConfig
-from sagan_tf.runs import checkpoints
-from sagan_tf.runs import directory as run_directory
+from sagan_tf.runs import checkpoints, run_directory
 from sagan_tf.runs import pretrained as weights
 from sagan_tf.visualization import attention, interpolation
 
@@ -131,5 +130,5 @@ def open_subject(run_dir=None, export_dir=None, pretrained=None):
     if run_dir:
         config = run_directory.load(run_dir).config
         return ModelSubject(checkpoints.load(run_dir), config, run_dir)
-    origin = weights.load_origin(pretrained)
-    return ModelSubject(origin.model, ExperimentConfig(**origin.config), pretrained)
+    source = weights.load_source(pretrained)
+    return ModelSubject(source.model, ExperimentConfig(**source.config), pretrained)

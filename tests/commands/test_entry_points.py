@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from tests.commands.one_process import run_all
+
 ROOT = pathlib.Path(__file__).parents[2]
 SCRIPTS = {
     "client": "export/client.py",
@@ -63,6 +65,15 @@ def test_each_command_has_an_entry_point():
     assert entry_points() == wanted
 
 
+def test_a_flag_of_earlier_versions_is_one_line_and_exit_code_2():
+    flags = ("--remat", "--noremat", "--remat=true")
+    lines = [(name, flag) for name in ("train", "prepare_data") for flag in flags]
+    for code, out, error in run_all(lines):
+        assert (code, out) == (2, "") and error.count("\n") == 1, error
+        assert error.startswith("error: --remat is no longer a flag: ")
+        assert "--accumulation_steps" in error
+
+
 @pytest.fixture(scope="module")
 def helps():
     """{command: (exit code, lines) of script, module and entry point}, all from one process."""
@@ -86,3 +97,8 @@ def test_help_is_the_same_however_a_command_is_started(name, helps):
         texts.append((first, flags))
     assert texts[0] == texts[1] == texts[2]
     assert SCRIPTS[name] in texts[0][0] and "\n  --" in f"\n{texts[0][1]}"
+
+
+def test_the_help_of_the_export_shows_the_kinds_of_device(helps):
+    ((_, text), *_) = helps["export"]
+    assert "--device: kind of the servers' devices, one of any, cpu, gpu, tpu" in text

@@ -10,7 +10,7 @@ import pytest
 
 from sagan_tf import config
 from sagan_tf.models import factory
-from sagan_tf.runs import directory as run_directory
+from sagan_tf.runs import run_directory
 from sagan_tf.runs.checkpoints import Checkpoints
 
 ROOT = str(pathlib.Path(__file__).parents[2])

@@ -20,7 +20,7 @@ from matplotlib import colors
 from PIL import Image
 
 from sagan_tf.experiments import suites
-from sagan_tf.runs import directory as run_directory
+from sagan_tf.runs import run_directory
 from tests.commands.test_evaluate import DRIVER
 
 ROOT = pathlib.Path(__file__).parents[2]

@@ -10,7 +10,7 @@ import PIL.Image
 import pytest
 
 from sagan_tf.models import factory
-from sagan_tf.runs import directory as run_directory
+from sagan_tf.runs import run_directory
 from sagan_tf.runs.checkpoints import Checkpoints
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -35,11 +35,13 @@ def run_dir(tiny_config, tmp_path_factory):
 
 def test_export_and_draw_a_grid(run_dir, tmp_path):
     exports, grid = tmp_path / "exports", tmp_path / "grid.png"
-    done = _run("main.py", f"--run_dir={run_dir}", f"--export_dir={exports}", "--version=5")
+    done = _run(
+        "main.py", f"--run_dir={run_dir}", f"--export_dir={exports}", "--version=5", "--device=cpu"
+    )
     assert done.returncode == 0, done.stderr
     assert f"Exported: {exports}/5" in done.stdout
     card = (exports / "5" / "MODEL_CARD.md").read_text()
-    assert "| 1 | shoe |" in card and "bundled" in card
+    assert "| 1 | shoe |" in card and "bundled" in card and "| Devices | cpu |" in card
 
     drawing = (f"--local={exports}", "--labels=0,1,2", "--num_images=6", "--columns=3")
     done = _run("client.py", *drawing, f"--out={grid}")
@@ -60,6 +62,7 @@ def test_weights_that_come_with_the_package_are_exported(tmp_path):
     [
         ("main.py", ["--export_dir=x"], "run_dir must be given, or pretrained, and not both"),
         ("main.py", ["--run_dir=no", "--export_dir=x", "--checkpoint=best"], "run_dir=no is not"),
+        ("main.py", ["--run_dir=no", "--export_dir=x", "--device=xpu"], "any, cpu, gpu, tpu"),
         ("client.py", ["--labels=1"], "exactly one of --grpc, --rest and --local"),
     ],
 )

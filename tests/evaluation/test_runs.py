@@ -1,4 +1,5 @@
 import json
+import pathlib
 
 import numpy as np
 import pytest
@@ -11,10 +12,9 @@ from sagan_tf.evaluation import runs
 from sagan_tf.evaluation.generated import SamplingConfig
 from sagan_tf.evaluation.settings import EvaluationConfig
 from sagan_tf.models import factory
-from sagan_tf.runs import best
-from sagan_tf.runs import directory as run_directory
-from sagan_tf.runs import scores as records
+from sagan_tf.runs import best, run_directory
 from sagan_tf.runs.checkpoints import Checkpoints
+from sagan_tf.runs.scores import FILE_NAME, config_sha256
 from tests.evaluation.blobs import blobs
 
 
@@ -56,13 +56,22 @@ def score(run, **kwargs):
     return scores
 
 
+def test_a_checkpoint_that_training_removes_meanwhile_is_passed_over(run):
+    found = runs.score_run(run.path, SETTINGS, checkpoint="all")
+    assert next(found)["metric"] == "sanity_fid"
+    for path in pathlib.Path(run.checkpoints).glob("step-1.*"):
+        path.unlink()
+    with pytest.warns(UserWarning, match="step 1 is not scored: training removed it"):
+        assert [record["step"] for record in found] == [2]
+
+
 def test_latest_all_or_one_step_are_scored_and_recorded(run):
     scores = score(run) + score(run, checkpoint="all") + score(run, checkpoint="1")
     assert [record["step"] for record in scores] == [2, 1, 2, 1]
     assert scores[0] == scores[2] != scores[1] == scores[3]
     assert scores[0]["subject"] == run.path
-    assert scores[0]["config_sha256"] == records.config_sha256(run.config)
-    with open(run.join(records.FILE_NAME)) as file:
+    assert scores[0]["config_sha256"] == config_sha256(run.config)
+    with open(run.join(FILE_NAME)) as file:
         assert [json.loads(line) for line in file] == scores
 
 

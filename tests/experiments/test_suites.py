@@ -7,8 +7,7 @@ import pytest
 
 from sagan_tf import config as configs
 from sagan_tf.experiments import suites
-from sagan_tf.runs import directory as run_directory
-from sagan_tf.runs import scores as records
+from sagan_tf.runs import run_directory, scores
 
 
 def test_full_scale_is_the_presets(tmp_path):
@@ -77,9 +76,9 @@ def test_what_is_done_is_not_run_again(stubs, tmp_path, capfd):
     arms = suites.arms("comparison", "demo", 1, str(tmp_path / "out"))
     run = run_directory.start(arms[0].path, arms[0].config)
     lines = [{"step": step, "metric": "fid", "value": 1.0} for step in arms[0].steps]
-    records.append(run.join("evaluation.jsonl"), lines[:-1])
+    scores.append(run.join("evaluation.jsonl"), lines[:-1])
     assert not arms[0].is_done()
-    records.append(run.join("evaluation.jsonl"), lines)  # scored again: the newer ones count
+    scores.append(run.join("evaluation.jsonl"), lines)  # scored again: the newer ones count
     assert arms[0].is_done() and arms[0].scores() == lines
     suites.run(arms)
     said = capfd.readouterr().err

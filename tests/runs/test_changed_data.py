@@ -14,7 +14,7 @@ from sagan_tf.data import preflight, preparation, sources
 from sagan_tf.errors import RunDirectoryError, UserError
 from sagan_tf.evaluation.runs import RunScorer
 from sagan_tf.evaluation.settings import EvaluationConfig
-from sagan_tf.runs import directory as run_directory
+from sagan_tf.runs import run_directory
 from sagan_tf.training import loop
 
 CLASSES = ("cats", "dogs", "eels")

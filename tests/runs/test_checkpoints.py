@@ -3,15 +3,16 @@
 import os
 import shutil
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import sagan_tf
-from sagan_tf.errors import RunDirectoryError
+from sagan_tf.errors import ConfigError, RunDirectoryError
 from sagan_tf.keras_compat import IS_KERAS_3
 from sagan_tf.models import factory
-from sagan_tf.runs import directory as run_directory
+from sagan_tf.runs import run_directory
 from sagan_tf.runs.checkpoints import Checkpoints
 
 
@@ -165,6 +166,52 @@ def test_only_the_last_are_kept(model, saved):
         checkpoints.save(wait=False)
     assert checkpoints.steps() == [4, 5]
     assert not list(saved.glob("step-3*"))
+
+
+def test_a_checkpoint_that_training_replaces_meanwhile_is_not_damage(model, saved, monkeypatch):
+    read = Checkpoints._read
+
+    def read_too_late(self, path):
+        for file in saved.glob("step-3.*"):
+            file.rename(saved / file.name.replace("step-3", "step-4"))
+        return read(self, path)
+
+    monkeypatch.setattr(Checkpoints, "_read", read_too_late)
+    assert Checkpoints(model, str(saved)).restore(warn=pytest.fail) == 4
+
+
+def test_the_name_of_the_current_directory_does_not_count(model, tmp_path, monkeypatch):
+    """TensorFlow would read `[16] photos/run` as a pattern; a user there types `run`."""
+    directory = tmp_path / "[16] photos"
+    directory.mkdir()
+    monkeypatch.chdir(directory)
+    checkpoints = Checkpoints(model, "run", keep=1)
+    for step in (4, 5):
+        set_step(model, step)
+        checkpoints.save()
+    set_step(model, 0)
+    assert Checkpoints(model, "run").restore() == step_of(model) == 5
+    assert not list((directory / "run").glob("step-4*"))
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        lambda: keras.optimizers.SGD(0.1),
+        lambda: keras.optimizers.Adam(0.1, amsgrad=True),
+        lambda: keras.optimizers.Adam(0.1, use_ema=True),
+        lambda: keras.optimizers.Nadam(0.1),
+    ],
+)
+def test_an_optimizer_with_other_state_is_refused(tiny_model, tmp_path, optimizer):
+    """Resuming would begin with another state, without a word."""
+    tiny_model.compile(discriminator_optimizer=optimizer())
+    with pytest.raises(ConfigError, match="optimizer=.* is not allowed; .*optimizers.Adam without"):
+        Checkpoints(tiny_model, str(tmp_path))
+    tiny_model.compile(keras.optimizers.Adam(0.1), keras.optimizers.AdamW(0.2))
+    Checkpoints(tiny_model, str(tmp_path)).save()
+    assert Checkpoints(tiny_model, str(tmp_path)).restore() == 0
+    assert tf.train.latest_checkpoint(tmp_path).endswith("step-0")
 
 
 def test_load_warns_of_damage(tiny_config, model, saved, tmp_path):

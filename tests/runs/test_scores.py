@@ -1,16 +1,18 @@
+import threading
+
 import pytest
 import tensorflow as tf
 
 from sagan_tf.errors import EvaluationError
-from sagan_tf.runs import scores as records
+from sagan_tf.runs import scores
 
 
 def test_lines_are_added(tmp_path):
     path = str(tmp_path / "evaluation.jsonl")
-    assert records.read(path) == []
-    records.append(path, [{"fid": 1.5}])
-    records.append(path, [{"fid": 1.0}, {"fid": 0.5}])
-    assert [line["fid"] for line in records.read(path)] == [1.5, 1.0, 0.5]
+    assert scores.read(path) == []
+    scores.append(path, [{"fid": 1.5}])
+    scores.append(path, [{"fid": 1.0}, {"fid": 0.5}])
+    assert [line["fid"] for line in scores.read(path)] == [1.5, 1.0, 0.5]
 
 
 def test_a_path_that_cannot_be_written_is_named(tmp_path):
@@ -18,18 +20,35 @@ def test_a_path_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "directory").mkdir()
     for path in (tmp_path / "file" / "evaluation.jsonl", tmp_path / "directory"):
         with pytest.raises(EvaluationError, match=f"{path} cannot be written: "):
-            records.append(str(path), [{"fid": 1.0}])
+            scores.append(str(path), [{"fid": 1.0}])
 
 
 def test_a_full_disk_loses_no_line(tmp_path, monkeypatch):
     path = str(tmp_path / "evaluation.jsonl")
-    records.append(path, [{"fid": 1.5}])
+    scores.append(path, [{"fid": 1.5}])
 
     def full(*_, **__):
         raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
 
     monkeypatch.setattr(tf.io.gfile, "rename", full)
     with pytest.raises(EvaluationError, match="cannot be written: No space left on device"):
-        records.append(path, [{"fid": 1.0}])
-    assert records.read(path) == [{"fid": 1.5}]
+        scores.append(path, [{"fid": 1.0}])
+    assert scores.read(path) == [{"fid": 1.5}]
     assert [child.name for child in tmp_path.iterdir()] == ["evaluation.jsonl"]
+
+
+def test_training_and_scoring_add_at_the_same_time(tmp_path):
+    """Threads lose lines as processes do, unless they wait for each other."""
+    path = str(tmp_path / "evaluation.jsonl")
+
+    def add(writer):
+        for number in range(40):
+            scores.append(path, [{"writer": writer, "number": number}])
+
+    threads = [threading.Thread(target=add, args=(writer,)) for writer in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    lines = [(line["writer"], line["number"]) for line in scores.read(path)]
+    assert sorted(lines) == [(writer, number) for writer in range(4) for number in range(40)]

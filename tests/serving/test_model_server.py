@@ -58,7 +58,7 @@ def served(exported, tmp_path_factory):
 
 def _draws(server):
     try:
-        return server.draw(client.request(labels=[0]), 10.0)
+        return server.generate_png(client.request(labels=[0]), 10.0)
     except (client.Unavailable, ServingError):
         return None
 
@@ -79,7 +79,7 @@ def server(served, request):
 
 
 def test_it_draws_what_the_model_draws(server, exported):
-    images = client.draw(server, client.request(labels=[0, 1, 2], seed=11, truncation=0.8))
+    images = client.generate(server, client.request(labels=[0, 1, 2], seed=11, truncation=0.8))
     for row in range(3):
         expected = exported.model.generate(labels=[row], seed=11 + row, truncation=0.8)[0]
         assert np.abs(images[row].astype(int) - expected).max() <= 1
@@ -87,15 +87,15 @@ def test_it_draws_what_the_model_draws(server, exported):
 
 def test_bad_requests_are_refused_and_the_next_is_served(server):
     with pytest.raises(ServingError, match=r"labels must be in \[0, 3\)"):
-        client.draw(server, client.request(labels=[3]))
+        client.generate(server, client.request(labels=[3]))
     with pytest.raises(ServingError, match=r"truncation must be in \(0, 1\]"):
-        client.draw(server, client.request(labels=[0], truncation=2.0))
-    assert client.draw(server, client.request(labels=[0])).shape == (1, 16, 16, 1)
+        client.generate(server, client.request(labels=[0], truncation=2.0))
+    assert client.generate(server, client.request(labels=[0])).shape == (1, 16, 16, 1)
 
 
 def test_unknown_models_and_versions_are_refused(served):
     with pytest.raises(ServingError, match="NOT_FOUND"):
-        client.draw(
+        client.generate(
             client.GrpcServer(f"127.0.0.1:{served[1]}", "other"), client.request(labels=[0])
         )
 
@@ -109,7 +109,7 @@ def test_a_second_version_takes_over_without_a_failed_request(served, exported):
     def ask_until_it_is_there(seed):
         server, asked = client.GrpcServer(address), 0
         while not _draws(second) and time.monotonic() < end:
-            client.draw(server, client.request(labels=[1], num_images=3, seed=seed), retries=0)
+            client.generate(server, client.request(labels=[1], num_images=3, seed=seed), retries=0)
             asked += 1
         return asked
 

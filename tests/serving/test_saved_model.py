@@ -14,8 +14,9 @@ from sagan_tf import hashing
 from sagan_tf.config import ExperimentConfig
 from sagan_tf.errors import ConfigError, ExportError
 from sagan_tf.models.architecture import count_parameters
-from sagan_tf.serving import frozen, protos, verification, warmup
+from sagan_tf.serving import folding, verification, warmup
 from sagan_tf.serving.saved_model import export
+from tests.serving.conftest import make_model
 
 FRESH = """
 import sys
@@ -95,6 +96,36 @@ def test_sagan_json_tells_where_it_comes_from(exported):
     assert files - set(card["sha256"]) == {"assets.extra/sagan.json", "MODEL_CARD.md"}
 
 
+def batched_products(path):
+    """Batched matrix products in the graphs of an export: Winograd's forms are made of them."""
+    content = pathlib.Path(path, "saved_model.pb").read_bytes()
+    graph = saved_model_pb2.SavedModel.FromString(content).meta_graphs[0].graph_def
+    nodes = [node for function in graph.library.function for node in function.node_def]
+    return sum(node.op.startswith("BatchMatMul") for node in nodes)
+
+
+def test_only_an_export_for_cpus_has_the_forms_of_cpus(tiny_config, tmp_path, latents):
+    """Winograd's forms lose digits on GPUs, and an export may run anywhere."""
+    model = make_model(
+        tiny_config.replace(
+            num_classes=None,
+            attention_resolution=None,
+            base_channels=128,
+            generator_channel_multipliers=(1, 1, 1),
+            discriminator_channel_multipliers=(1, 1, 1),
+        )
+    )
+    images = {}
+    for arguments, device, has_products in (({}, "any", False), ({"device": "cpu"}, "cpu", True)):
+        path = export(model, tmp_path / device, **arguments)
+        card = json.loads(pathlib.Path(path, "assets.extra", "sagan.json").read_text())
+        assert card["device"] == device
+        assert (batched_products(path) > 0) == has_products
+        served = tf.saved_model.load(path).signatures["serving_default"]
+        images[device] = served(latents=tf.constant(latents[:4]))["images"]
+    np.testing.assert_allclose(images["cpu"], images["any"], atol=1e-4)
+
+
 def test_the_model_card_says_what_people_ask(exported):
     text = pathlib.Path(exported.path, "MODEL_CARD.md").read_text()
     for part in ("16x16", "3 classes", "has not been scored", "`generate_png`", "Limits"):
@@ -122,10 +153,10 @@ def test_a_second_version_in_bfloat16_leaves_the_first_alone(exported, latents, 
 
 
 def test_an_export_that_draws_something_else_is_found_out(exported):
-    live = frozen.freeze(exported.model.ema_generator)
+    live = folding.fold_spectral_norm(exported.model.ema_generator)
     assert verification.compare(exported.path, live, live)["images"] == 8
     live.to_image.bias.assign(live.to_image.bias + 0.01)
-    with pytest.raises(RuntimeError, match="does not draw what the live generator draws"):
+    with pytest.raises(RuntimeError, match="does not generate the images of the live generator"):
         verification.compare(exported.path, live, live)
 
 
@@ -133,6 +164,7 @@ def test_bad_arguments_are_refused_before_any_work(exported, tmp_path):
     for arguments, message in (
         ({"version": 0}, "version=0 "),
         ({"precision": "int8"}, "precision='int8' "),
+        ({"device": "xpu"}, "device='xpu' .* any, cpu, gpu, tpu"),
         ({"checkpoint": "best"}, "checkpoint='best' "),
     ):
         with pytest.raises(ConfigError, match=message):
@@ -143,7 +175,7 @@ def test_bad_arguments_are_refused_before_any_work(exported, tmp_path):
 def test_a_missing_package_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow_serving.apis.predict_pb2", None)
     with pytest.raises(sagan_tf.errors.ServingError, match="tensorflow-serving-api is missing"):
-        protos.load("predict_pb2")
+        warmup.load_protos("predict_pb2")
 
 
 def test_example_inputs_are_valid_for_every_signature(exported):

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from sagan_tf import sampling
-from sagan_tf.serving import frozen, signatures
+from sagan_tf.serving import folding, signatures
 from tests.serving.conftest import make_model
 
 TOLERANCE = 2e-5
@@ -71,7 +71,7 @@ def test_a_model_trained_in_bfloat16_is_served_in_float32(unconditional, latents
     generator = unconditional.model.ema_generator
     live = generator(latents).numpy()
     assert np.sqrt(np.mean((images - live) ** 2)) < 0.05
-    single = frozen.freeze(generator, "float32")(latents)
+    single = folding.fold_spectral_norm(generator, "float32")(latents)
     np.testing.assert_allclose(images, single, atol=TOLERANCE)
 
 
@@ -160,7 +160,7 @@ def test_attention_maps_are_the_generators(exported, latents, labels):
 
 def test_an_attention_slot_with_a_residual_block_has_no_maps(tiny_config):
     model = make_model(tiny_config.replace(attention_block="residual"))
-    specs = signatures.input_specs(frozen.freeze(model.ema_generator))
+    specs = signatures.input_specs(folding.fold_spectral_norm(model.ema_generator))
     assert "attention" not in specs and "serving_default" in specs
 
 

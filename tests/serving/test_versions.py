@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -40,6 +41,37 @@ def test_versions_count_up_and_ignore_what_is_no_number(tmp_path):
     assert versions.existing(tmp_path) == [3, 20]
     assert versions.choose(tmp_path) == 21
     assert versions.choose(tmp_path, 4) == 4
+
+
+def test_versions_are_the_directories_that_a_server_would_load(tmp_path):
+    """TensorFlow Serving reads `00000002` as 2; a file and digits of other scripts are none."""
+    for name in ("00000002", "\u0663", "\u00b2", "1e3"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "7").write_text("a file")
+    assert versions.existing(tmp_path) == [2]
+    assert versions.choose(tmp_path) == 3
+    for version in (2, 7):
+        with pytest.raises(ExportError, match=f"version={version} exists"):
+            versions.choose(tmp_path, version)
+    (tmp_path / "3").write_text("in the way")
+    assert versions.choose(tmp_path) == 4
+
+
+def test_a_version_may_be_a_numpy_integer(tmp_path):
+    version = versions.choose(tmp_path, np.int64(4))
+    assert version == 4 and type(version) is int
+
+
+def test_files_that_other_users_cannot_read_are_warned_of(tmp_path):
+    before = os.umask(0o077)
+    try:
+        with (
+            pytest.warns(UserWarning, match=r"other users cannot read .*chmod -R a\+rX .*/1`"),
+            versions.publish(str(tmp_path / "exports"), 1) as directory,
+        ):
+            _write(directory)
+    finally:
+        os.umask(before)
 
 
 @pytest.mark.parametrize("version", [0, -1, 1.5, "2", True])

@@ -19,7 +19,7 @@ from sagan_tf import config as configs
 from sagan_tf.data import pipeline, sources
 from sagan_tf.keras_compat import named_variables
 from sagan_tf.models import factory
-from sagan_tf.runs import directory as run_directory
+from sagan_tf.runs import run_directory
 from sagan_tf.runs.checkpoints import Checkpoints
 
 STEPS = 5

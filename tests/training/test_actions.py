@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from sagan_tf.models import factory
-from sagan_tf.runs import directory as run_directory
+from sagan_tf.runs import run_directory
 from sagan_tf.runs.checkpoints import Checkpoints
 from sagan_tf.training import actions, loop
 from sagan_tf.training.finite_check import FiniteCheck

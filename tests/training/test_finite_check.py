@@ -14,7 +14,7 @@ from sagan_tf.keras_compat import named_variables
 from sagan_tf.losses import AdversarialLoss
 from sagan_tf.models import factory
 from sagan_tf.models.finiteness import WeightCheck
-from sagan_tf.runs import directory as run_directory
+from sagan_tf.runs import run_directory
 from sagan_tf.runs.checkpoints import Checkpoints, saved_steps
 from sagan_tf.training import actions, loop
 from sagan_tf.training.finite_check import FiniteCheck

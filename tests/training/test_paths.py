@@ -5,8 +5,7 @@ import pytest
 from sagan_tf.config import ExperimentConfig
 from sagan_tf.data import tfrecords
 from sagan_tf.errors import ConfigError
-from sagan_tf.runs import checkpoints
-from sagan_tf.runs import directory as run_directory
+from sagan_tf.runs import checkpoints, run_directory
 from sagan_tf.serving import versions
 
 

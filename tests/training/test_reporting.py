@@ -7,7 +7,7 @@ import json
 import pytest
 from tensorboard.backend.event_processing import event_accumulator
 
-from sagan_tf.runs import directory as run_directory
+from sagan_tf.runs import run_directory
 from sagan_tf.training.reporting import Reporter, SilentReporter
 
 

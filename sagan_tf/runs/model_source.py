@@ -1,4 +1,4 @@
-"""What is exported: a model, and what is known of where it comes from."""
+"""Models to export, with what is known of their history."""
 
 from __future__ import annotations
 
@@ -8,20 +8,18 @@ import os
 from sagan_tf.config import FIELDS
 from sagan_tf.errors import ConfigError, ExportError
 from sagan_tf.models.sagan import SAGAN
-from sagan_tf.runs import best, checkpoints
-from sagan_tf.runs import directory as run_directory
-from sagan_tf.runs import scores as records
+from sagan_tf.runs import best, checkpoints, run_directory, scores
 
 
 @dataclasses.dataclass(frozen=True)
-class Origin:
+class ModelSource:
     """A model and its history.
 
     Args:
         model: the `SAGAN`.
-        config: dict of the configuration fields that are known: all of them for a run, those of
-            the networks for a model that was made in Python.
-        scores: what evaluation recorded for this very step: dicts.
+        config: dict of the known configuration fields. A run knows all fields; a model that was
+            made in Python knows those of its networks.
+        scores: records of evaluation at the step of `model`: dicts.
     """
 
     model: SAGAN
@@ -30,23 +28,24 @@ class Origin:
 
 
 def find(model_or_run_dir, checkpoint):
-    """The `Origin` of a `SAGAN`, or of a checkpoint in a run directory; an `Origin` as it is.
+    """Returns the `ModelSource` of a model, or of a checkpoint in a run directory.
 
     Args:
-        model_or_run_dir: a `SAGAN`, an `Origin`, or a path.
-        checkpoint: of a run directory: "latest", "best" or a step.
+        model_or_run_dir: a `SAGAN`, a path, or a `ModelSource`, which is returned as it is.
+        checkpoint: checkpoint of a run directory: "latest", "best" or a step. It must be
+            "latest" for a model.
 
     Raises:
-        ConfigError: `checkpoint` is none of these.
-        RunDirectoryError: there is no run or no such checkpoint.
+        ConfigError: `checkpoint` has another value.
+        RunDirectoryError: there is no run, or no checkpoint of that step.
         ExportError: the run has no best checkpoint.
     """
-    if isinstance(model_or_run_dir, (SAGAN, Origin)):
+    if isinstance(model_or_run_dir, (SAGAN, ModelSource)):
         if checkpoint != "latest":
             raise ConfigError("checkpoint", checkpoint, "left out: a model is exported as it is")
-        if isinstance(model_or_run_dir, Origin):
+        if isinstance(model_or_run_dir, ModelSource):
             return model_or_run_dir
-        return Origin(model_or_run_dir, _known_config(model_or_run_dir))
+        return ModelSource(model_or_run_dir, _known_config(model_or_run_dir))
     run = run_directory.load(model_or_run_dir)
     if checkpoint == "best":
         if best.read(run.path) is None:
@@ -58,9 +57,9 @@ def find(model_or_run_dir, checkpoint):
     else:
         model = checkpoints.load(run.path, _step(checkpoint))
     step = int(model.step.numpy())
-    lines = records.read(run.join(records.FILE_NAME))
-    scores = tuple(line for line in lines if line["step"] == step)
-    return Origin(model, dataclasses.asdict(run.config), scores)
+    lines = scores.read(run.join(scores.FILE_NAME))
+    of_step = tuple(line for line in lines if line["step"] == step)
+    return ModelSource(model, dataclasses.asdict(run.config), of_step)
 
 
 def _step(checkpoint):

@@ -1,4 +1,4 @@
-"""The generator as it is served: nothing left of it that only training needs."""
+"""Spectral norms divided into the kernels: the generator in the form that is served."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from sagan_tf.layers.spectral_norm import SpectralNormalized
 PRECISIONS = ("float32", "bfloat16")
 
 
-def freeze(generator, precision=PRECISIONS[0]):
-    """A generator without spectral normalization that draws the same images.
+def fold_spectral_norm(generator, precision=PRECISIONS[0]):
+    """Returns a generator without spectral normalization that generates the same images.
 
-    Each kernel is divided by its spectral norm once, here, instead of in every call, and the
-    singular vectors are left behind. Batch norm keeps its moving statistics.
+    Each kernel is divided by its spectral norm (equation 9) once, instead of in every call. The
+    copy has no singular vectors. Batch norm keeps its moving statistics.
 
     Args:
         generator: a `Generator`; it is not changed.
-        precision: "float32", or "bfloat16" for weights of half the size and coarser images.
+        precision: "float32", or "bfloat16", which halves the size of the weights and makes
+            images coarser.
 
     Raises:
         ConfigError: there is no precision of that name.
@@ -30,16 +31,16 @@ def freeze(generator, precision=PRECISIONS[0]):
     if precision not in PRECISIONS:
         raise ConfigError("precision", precision, f"one of {', '.join(PRECISIONS)}")
     arguments = {**generator.get_config(), "spectral_norm": False, "dtype": precision}
-    frozen = type(generator).from_config(arguments)
+    folded = type(generator).from_config(arguments)
     normalized = {
         f"{path}/kernel": layer.normalized_kernel()
         for path, layer in named_layers(generator)
         if isinstance(layer, SpectralNormalized)
     }
     weights = {**named_variables(generator), **normalized}
-    for path, variable in named_variables(frozen).items():
+    for path, variable in named_variables(folded).items():
         value = tf.convert_to_tensor(weights[path])
         if not np.all(np.isfinite(value)):
             raise ExportError(f"the weights of {path} are not finite; choose another checkpoint")
         variable.assign(tf.cast(value, variable.dtype))
-    return frozen
+    return folded

@@ -1,7 +1,7 @@
-"""The directory of one run, and whether it may be written to.
+"""Run directories: their files, their configuration, and checks before training writes.
 
-It holds `config.json` (the resolved configuration), `class_names.json` (if the classes have
-names), `checkpoints/`, `samples/`, `metrics.jsonl` and TensorBoard's event files.
+A run directory holds `config.json` (the resolved configuration), `class_names.json` (if the
+classes have names), `checkpoints/`, `samples/`, `metrics.jsonl` and TensorBoard's event files.
 """
 
 from __future__ import annotations
@@ -16,41 +16,42 @@ from sagan_tf import files
 from sagan_tf.config import FIELDS, ExperimentConfig
 from sagan_tf.data import preflight
 from sagan_tf.errors import RunDirectoryError, first_line
+from sagan_tf.runs import lock
 
 _CONFIG = "config.json"
 _CLASS_NAMES = "class_names.json"
 _SHOWN = 5
-# `--check_data` may have looked at the images before the run began.
+# Files that `--check_data` writes before a run begins.
 _PREFLIGHT_FILES = {preflight.REPORT_NAME, preflight.GRID_NAME, preflight.UNREADABLE_NAME}
+_STARTING_FILES = {*_PREFLIGHT_FILES, lock.FILE_NAME}
 
 
 class RunDirectory:
     """Paths and configuration of one run.
 
     Args:
-        path: the directory, local or any other that `tf.io.gfile` knows.
+        path: the directory; any path that `tf.io.gfile` knows.
         config: the `ExperimentConfig` of the run.
     """
 
     def __init__(self, path, config):
-        files.check_no_pattern("run_dir", path)
-        self.path = os.fspath(path)
+        self.path = files.exact_path("run_dir", path)
         self.config = config
         self.checkpoints = self.join("checkpoints")
         self.samples = self.join("samples")
         self.metrics = self.join("metrics.jsonl")
 
     def join(self, name):
-        """The path of `name` inside the directory."""
+        """Returns the path of `name` inside the directory."""
         return os.path.join(self.path, name)
 
     def sample_path(self, step):
-        """Where the sample grid of a step goes."""
+        """Returns the path of the sample grid of a step."""
         return os.path.join(self.samples, f"step_{step:08d}.png")
 
     @contextlib.contextmanager
     def writing(self):
-        """Raises RunDirectoryError for what the file system refuses, such as a full disk."""
+        """Turns errors of the file system, for example a full disk, into RunDirectoryError."""
         try:
             yield
         except (tf.errors.OpError, OSError) as error:
@@ -58,17 +59,18 @@ class RunDirectory:
             raise RunDirectoryError(f"run_dir={self.path} cannot be written: {reason}") from error
 
     def write_class_names(self, names):
-        """Keeps the names of the classes beside the configuration, if there are any.
+        """Writes the names of the classes, if there are any.
 
         Args:
-            names: of the data set's classes, or None. Classes that the model has not are left out.
+            names: names of the data set's classes, or None. Names beyond `num_classes` are left
+                out.
         """
         names = list(names or ())[: self.config.num_classes or 0]
         if names:
             files.write_whole(self.join(_CLASS_NAMES), json.dumps(names, indent=2) + "\n")
 
     def read_class_names(self):
-        """The names that `write_class_names` kept, or None."""
+        """Returns the names that `write_class_names` wrote, or None."""
         path = self.join(_CLASS_NAMES)
         return tuple(json.loads(files.read_text(path))) if tf.io.gfile.exists(path) else None
 
@@ -116,9 +118,8 @@ def check(path, config, source=None):
         if source is not None:
             run.check_class_names(source)
     elif tf.io.gfile.exists(run.path):
-        if not tf.io.gfile.isdir(run.path):
-            raise RunDirectoryError(f"run_dir={run.path} is a file; it must be a directory")
-        if set(tf.io.gfile.listdir(run.path)) - _PREFLIGHT_FILES:
+        lock.check_directory(run.path)
+        if set(tf.io.gfile.listdir(run.path)) - _STARTING_FILES:
             raise RunDirectoryError(
                 f"run_dir={run.path} holds files that are not a run's; choose a new or empty one"
             )
@@ -142,10 +143,10 @@ def load(path):
 
     Raises:
         RunDirectoryError: there is no run at `path`.
-        ConfigError: `path` is a pattern, or its `config.json` is not one of ours.
+        ConfigError: `path` is a pattern, or `config.json` is not a configuration.
     """
-    files.check_no_pattern("run_dir", path)
-    config_path = os.path.join(os.fspath(path), _CONFIG)
+    path = files.exact_path("run_dir", path)
+    config_path = os.path.join(path, _CONFIG)
     if not tf.io.gfile.exists(config_path):
         raise RunDirectoryError(f"run_dir={path} is not a run: there is no {config_path}")
     return RunDirectory(path, ExperimentConfig.from_json(files.read_text(config_path)))

@@ -5,10 +5,7 @@ import numpy as np
 import pytest
 
 from sagan_tf.errors import ConfigError, ExportError, RunDirectoryError
-from sagan_tf.runs import best
-from sagan_tf.runs import directory as run_directory
-from sagan_tf.runs import scores as records
-from sagan_tf.runs import source as origin
+from sagan_tf.runs import best, model_source, run_directory, scores
 from sagan_tf.runs.checkpoints import Checkpoints
 from tests.serving.conftest import make_model
 
@@ -24,7 +21,7 @@ def run(tiny_config, tmp_path_factory):
         model.step.assign(step)
         checkpoints.save()
         score = {"metric": "fid", "value": fid, "step": step, "settings_sha256": "same"}
-        records.append(run.join(records.FILE_NAME), [score])
+        scores.append(run.join(scores.FILE_NAME), [score])
         best.keep_if_best(run, model, [score])
     return run
 
@@ -34,7 +31,7 @@ def run(tiny_config, tmp_path_factory):
     [("latest", 20, 5.0), ("best", 10, 3.0), ("10", 10, 3.0), (20, 20, 5.0)],
 )
 def test_checkpoints_of_a_run(run, tiny_config, checkpoint, step, fid):
-    found = origin.find(run.path, checkpoint)
+    found = model_source.find(run.path, checkpoint)
     assert int(found.model.step.numpy()) == step
     assert [score["value"] for score in found.scores] == [fid]
     assert found.model.class_names == ("shirt", "shoe", "bag")
@@ -48,20 +45,20 @@ def test_checkpoints_of_a_run(run, tiny_config, checkpoint, step, fid):
 @pytest.mark.parametrize("checkpoint", ["newest", "1e3", ""])
 def test_what_is_no_checkpoint_is_refused(run, checkpoint):
     with pytest.raises(ConfigError, match=r"checkpoint=.* 'latest', 'best' or a step"):
-        origin.find(run.path, checkpoint)
+        model_source.find(run.path, checkpoint)
 
 
 def test_a_missing_step_is_refused_with_those_there_are(run):
     with pytest.raises(RunDirectoryError, match="step=15 .* there are: 10, 20"):
-        origin.find(run.path, 15)
+        model_source.find(run.path, 15)
 
 
 def test_a_run_without_scores_has_no_best(tiny_config, tmp_path):
     run = run_directory.start(tmp_path / "run", tiny_config)
     with pytest.raises(ExportError, match="checkpoint='best': none of the checkpoints"):
-        origin.find(run.path, "best")
+        model_source.find(run.path, "best")
 
 
 def test_a_directory_without_a_run_is_refused(tmp_path):
     with pytest.raises(RunDirectoryError, match="is not a run"):
-        origin.find(os.fspath(tmp_path), "latest")
+        model_source.find(os.fspath(tmp_path), "latest")
