@@ -4,9 +4,9 @@ from absl import flags
 
 from sagan_tf import command_line
 from sagan_tf.errors import ConfigError
-from sagan_tf.evaluation import evaluator, inception, runs
+from sagan_tf.evaluation import inception, metrics, scoring
+from sagan_tf.evaluation.evaluator import EvaluationConfig
 from sagan_tf.evaluation.generated import BATCH_NORM_MODES, SamplingConfig
-from sagan_tf.evaluation.settings import EvaluationConfig
 from sagan_tf.runs import scores
 from sagan_tf.training import strategy as strategies
 
@@ -16,7 +16,7 @@ flags.DEFINE_string("dataset", None, "real images for --export_dir, if not its t
 flags.DEFINE_list("images", None, "score a folder of images against another: REAL,GENERATED")
 flags.DEFINE_string("checkpoint", "latest", "of --run_dir: latest, all, best or a step")
 flags.DEFINE_bool("watch", False, "score new checkpoints of --run_dir until the run is finished")
-flags.DEFINE_list("metrics", None, f"of {', '.join(evaluator.METRICS)}; default: what makes sense")
+flags.DEFINE_list("metrics", None, f"of {', '.join(metrics.REGISTRY)}; default: what makes sense")
 flags.DEFINE_integer("num_samples", None, "images to score (50000, or all of a folder)")
 flags.DEFINE_integer("num_real", None, "real images to score against (all)")
 flags.DEFINE_integer("batch_size", 64, "images of one device at a time")
@@ -55,20 +55,20 @@ def _scores():
         raise ConfigError("target", given, "one of --run_dir, --export_dir and --images")
     settings, strategy = _settings(), strategies.make(FLAGS.strategy, FLAGS.tpu)
     if FLAGS.run_dir:
-        wanted = runs.WATCH if FLAGS.watch else FLAGS.checkpoint
-        return runs.score_run(FLAGS.run_dir, settings, wanted, FLAGS.data_dir, strategy)
+        wanted = scoring.WATCH if FLAGS.watch else FLAGS.checkpoint
+        return scoring.score_run(FLAGS.run_dir, settings, wanted, FLAGS.data_dir, strategy)
     if FLAGS.export_dir:
-        return runs.score_export(
+        return scoring.score_export(
             FLAGS.export_dir, settings, FLAGS.data_dir, strategy, FLAGS.dataset
         )
     if len(FLAGS.images) != 2:
         raise ConfigError("images", ",".join(FLAGS.images), "two folders: REAL,GENERATED")
-    return runs.score_folders(*FLAGS.images, settings, strategy)
+    return scoring.score_folders(*FLAGS.images, settings, strategy)
 
 
 def run():
     """Prints one JSON line a score, and summaries for people on stderr."""
-    report = scores.Reporter()
+    report = scores.ScorePrinter()
     for record in _scores():
         report(record)
 

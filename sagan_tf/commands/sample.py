@@ -6,7 +6,7 @@ from absl import flags
 
 from sagan_tf import command_line
 from sagan_tf.errors import ConfigError, UserError
-from sagan_tf.evaluation.settings import EvaluationConfig
+from sagan_tf.evaluation.evaluator import EvaluationConfig
 from sagan_tf.visualization import attention, gallery, pictures, subjects
 
 flags.DEFINE_string("run_dir", None, "draw from the newest checkpoint of this run")

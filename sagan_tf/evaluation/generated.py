@@ -1,17 +1,20 @@
-"""The image set of a generator, under each batch-norm mode."""
+"""Image sets of a generator: in memory, under each batch-norm mode, or exported."""
 
 from __future__ import annotations
 
 import dataclasses
+import json
+import os
 
 import numpy as np
 import tensorflow as tf
 
-from sagan_tf import sampling
-from sagan_tf.errors import ConfigError
+from sagan_tf import files, sampling
+from sagan_tf.errors import ConfigError, EvaluationError, first_line
 from sagan_tf.evaluation.image_sets import ImageSet
 from sagan_tf.keras_compat import named_layers
 from sagan_tf.layers.conditional_batch_norm import MovingMoments
+from sagan_tf.runs import exports
 
 BATCH_NORM_MODES = ("moving", "standing", "batch")
 
@@ -87,21 +90,22 @@ class GeneratedImages(ImageSet):
         self.update(generator)
 
     def update(self, generator):
-        """Takes on the weights that a generator of this kind has now."""
+        """Copies the weights of `generator`, which has the same configuration as the first one."""
         copy = _copy(generator)
         if self._sampling_config.batch_norm == "standing":
             set_standing_statistics(copy, self._sampling_config)
         self._generator.set_weights(copy.get_weights())
 
     def batches(self, num_images, batch_size):
-        """Yields (latents, labels), each of `batch_size` rows; the last may have surplus rows."""
+        """Yields (latents, labels) of `batch_size` rows each; the last may have surplus rows."""
         return cut(self._sampling_config.inputs(num_images, *self._input_sizes), batch_size)
 
     def images(self, latents, labels):
-        """Generates uint8 images; `tf.function` traces it on any replica."""
+        """Generates uint8 images; `tf.function` traces this method on any replica."""
         if self._sampling_config.batch_norm != "batch":
             return sampling.to_uint8(self._generator(latents, labels, training=False))
-        # training=True normalizes by the batch, but also moves statistics: put them back.
+        # training=True normalizes by the batch and also updates the moving statistics. The old
+        # values are put back.
         variables = self._generator.non_trainable_variables
         before = [tf.identity(variable) for variable in variables]
         images = self._generator(latents, labels, training=True)
@@ -130,10 +134,12 @@ def _copy(generator):
 def set_standing_statistics(generator, sampling_config):
     """Sets batch-norm statistics to their averages over batches generated for this purpose.
 
+    These are the standing statistics of BigGAN (arXiv:1809.11096, section 4.1).
+
     Args:
-        generator: a trainable `Generator` of its own; the momentum of its norms is lost.
-        sampling_config: `SamplingConfig`. The seed is its seed plus one: the statistics come from
-            other images than those that are scored.
+        generator: a trainable copy of a `Generator`; its norms lose their momentum.
+        sampling_config: `SamplingConfig`. The batches use its seed plus one, so the statistics
+            come from other images than those that are scored.
     """
     original = generator.get_weights()
     norms = [layer for _, layer in named_layers(generator) if isinstance(layer, MovingMoments)]
@@ -152,3 +158,74 @@ def set_standing_statistics(generator, sampling_config):
     generator.set_weights(original)
     for variable, mean in zip(statistics, means):
         variable.assign(mean)
+
+
+class ExportedImages(ImageSet):
+    """Images of an exported SavedModel, from its `serving_default` signature.
+
+    Latents and labels equal those of `GeneratedImages` with the same `SamplingConfig`.
+
+    Args:
+        path: one version of an export, or the directory of versions, of which it takes the newest.
+        sampling_config: `SamplingConfig`; its `ema` and `batch_norm` have no effect here.
+
+    Raises:
+        EvaluationError: there is no export, or its signature has other inputs or outputs.
+    """
+
+    def __init__(self, path, sampling_config):
+        self.path = _newest_version(path)
+        self.card = _read_card(self.path)
+        self._generate = _serving_default(self.path)
+        inputs = self._generate.structured_input_signature[1]
+        self._label_type = inputs["labels"].dtype if "labels" in inputs else None
+        self._latent_dim = inputs["latents"].shape[-1]
+        self._num_classes = self.card["config"]["num_classes"]
+        self._sampling_config = sampling_config
+        self.image_shape = tuple(self._generate.structured_outputs["images"].shape[1:])
+        self.has_labels = self._num_classes is not None
+        self.provenance = {**sampling_config.provenance(), "batch_norm": "as exported"}
+
+    def batches(self, num_images, batch_size):
+        """Yields (latents, labels) of `batch_size` rows each; the last may have surplus rows."""
+        inputs = self._sampling_config.inputs(num_images, self._latent_dim, self._num_classes)
+        return cut(inputs, batch_size)
+
+    def images(self, latents, labels):
+        """Generates uint8 images; `tf.function` traces this method."""
+        arguments = {"latents": latents}
+        if self._label_type is not None:
+            arguments["labels"] = tf.cast(labels, self._label_type)
+        return sampling.to_uint8(self._generate(**arguments)["images"])
+
+
+def _newest_version(path):
+    if not tf.io.gfile.isdir(path):
+        raise EvaluationError(f"export_dir={path!r} is no directory; it must hold an export")
+    versions = exports.version_directories(path)
+    return versions[max(versions)] if versions else path
+
+
+def _read_card(path):
+    card_path = os.path.join(path, "assets.extra", "sagan.json")
+    if not tf.io.gfile.exists(card_path):
+        raise EvaluationError(f"export_dir={path!r} is no export of ours: there is no {card_path}")
+    return json.loads(files.read_text(card_path))
+
+
+def _serving_default(path):
+    try:
+        model = tf.saved_model.load(path)
+    except (OSError, ValueError) as error:
+        reason = first_line(error)
+        raise EvaluationError(f"export_dir={path!r} does not load: {reason}") from error
+    generate = model.signatures.get("serving_default")
+    if (
+        generate is None
+        or "latents" not in generate.structured_input_signature[1]
+        or "images" not in generate.structured_outputs
+    ):
+        raise EvaluationError(f"export {path}: serving_default does not map latents to images")
+    # The signature lives as long as the object that it was loaded with.
+    generate.loaded_from = model
+    return generate

@@ -34,7 +34,7 @@ def config_sha256(config):
     return hashing.settings_sha256(dataclasses.asdict(config))
 
 
-class Reporter:
+class ScorePrinter:
     """Prints records: JSON on stdout for programs, a summary on stderr for people.
 
     Each warning reaches the people once.

@@ -12,8 +12,8 @@ import tensorflow as tf
 from sagan_tf import ops, sampling
 from sagan_tf.data import inspect, pipeline, sources
 from sagan_tf.errors import ConfigError, TrainingError
-from sagan_tf.evaluation.runs import RunScorer
-from sagan_tf.evaluation.settings import EvaluationConfig
+from sagan_tf.evaluation.evaluator import EvaluationConfig
+from sagan_tf.evaluation.scoring import RunScorer
 from sagan_tf.images import image_grid, save_png
 from sagan_tf.models import factory
 from sagan_tf.runs import directory as run_directory

@@ -8,8 +8,7 @@ import tensorflow as tf
 from sagan_tf import sampling
 from sagan_tf.config import ExperimentConfig
 from sagan_tf.errors import ConfigError, UserError
-from sagan_tf.evaluation.exported import ExportedImages
-from sagan_tf.evaluation.generated import SamplingConfig
+from sagan_tf.evaluation.generated import ExportedImages, SamplingConfig
 from sagan_tf.runs import checkpoints
 from sagan_tf.runs import directory as run_directory
 from sagan_tf.runs import pretrained as weights

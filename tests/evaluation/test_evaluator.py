@@ -7,11 +7,10 @@ import pytest
 from sagan_tf.data.arrays import ArraySource
 from sagan_tf.errors import ConfigError, EvaluationError
 from sagan_tf.evaluation import frechet_distance, inception_score, kernel_distance, metrics
-from sagan_tf.evaluation.evaluator import METRICS, Evaluator
+from sagan_tf.evaluation.evaluator import EvaluationConfig, Evaluator
+from sagan_tf.evaluation.existing_images import SourceImages
 from sagan_tf.evaluation.features import FeatureNetwork
 from sagan_tf.evaluation.generated import GeneratedImages, SamplingConfig
-from sagan_tf.evaluation.pictures import SourceImages
-from sagan_tf.evaluation.settings import EvaluationConfig
 from tests.evaluation.blobs import blobs, pixels
 
 PROVENANCE = {
@@ -33,7 +32,7 @@ def by_metric(result):
 
 def test_scores_are_those_of_the_functions(tiny_config, real_images, pixel_network):
     fake, labels = blobs(200, seed=1)
-    names = [name for name in METRICS if name != "accuracy"]
+    names = [name for name in metrics.REGISTRY if name != "accuracy"]
     evaluator = Evaluator(real_images, pixel_network, names, num_samples=200)
     found = by_metric(evaluator.score(image_set(tiny_config, fake, labels)))
     real_features = pixels(blobs(300)[0].astype("float32"))["features"].numpy()
@@ -101,23 +100,26 @@ def test_singular_covariances_are_said(tiny_config, real_images, pixel_network):
     assert any("singular, of rank 9 of 16" in note for note in record["warnings"])
 
 
-def test_sanity_is_near_zero(real_images, pixel_network, tiny_config):
+def test_the_fid_of_real_against_real_is_near_zero(real_images, pixel_network, tiny_config):
     evaluator = Evaluator(real_images, pixel_network, ["fid"], num_samples=300)
     noise = np.random.default_rng(0).integers(0, 256, (300, 16, 16, 1), np.uint8)
     (record,) = evaluator.score(image_set(tiny_config, noise))
-    sanity = evaluator.sanity()
-    assert sanity["samples"] == 150
-    assert sanity["value"] < 0.02 * record["value"]
+    real_vs_real = evaluator.real_vs_real_fid()
+    assert real_vs_real["samples"] == 150
+    assert real_vs_real["value"] < 0.02 * record["value"]
 
 
 def test_real_statistics_come_from_the_cache(real_images, pixel_network, tmp_path):
     first = Evaluator(real_images, pixel_network, cache_dir=str(tmp_path))
-    sanity = first.sanity()["value"]
+    real_vs_real = first.real_vs_real_fid()["value"]
     broken = FeatureNetwork(lambda images: 1 / 0, "pixels", "a" * 64, "averages", 1, 16)
-    assert Evaluator(real_images, broken, cache_dir=str(tmp_path)).sanity()["value"] == sanity
+    assert (
+        Evaluator(real_images, broken, cache_dir=str(tmp_path)).real_vs_real_fid()["value"]
+        == real_vs_real
+    )
     other = FeatureNetwork(pixels, "pixels", "b" * 64, "averages", 1, 16)
-    Evaluator(real_images, other, cache_dir=str(tmp_path)).sanity()
-    Evaluator(real_images, pixel_network, num_real=200, cache_dir=str(tmp_path)).sanity()
+    Evaluator(real_images, other, cache_dir=str(tmp_path)).real_vs_real_fid()
+    Evaluator(real_images, pixel_network, num_real=200, cache_dir=str(tmp_path)).real_vs_real_fid()
     assert len(list(tmp_path.iterdir())) == 3
 
 
@@ -171,7 +173,7 @@ def test_inception_score_needs_logits(tiny_config, real_images):
 def test_features_that_are_not_finite_are_refused(real_images):
     network = FeatureNetwork(lambda x: pixels(x)["features"] / 0.0, "p", "", "", 1)
     with pytest.raises(EvaluationError, match="features of real images hold NaN"):
-        Evaluator(real_images, network).sanity()
+        Evaluator(real_images, network).real_vs_real_fid()
 
 
 def test_default_network_and_metrics(real_images):

@@ -1,12 +1,19 @@
-import keras
+import json
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from sagan_tf import sampling
-from sagan_tf.errors import ConfigError
-from sagan_tf.evaluation.generated import GeneratedImages, SamplingConfig, set_standing_statistics
+from sagan_tf.errors import ConfigError, EvaluationError
+from sagan_tf.evaluation.generated import (
+    ExportedImages,
+    GeneratedImages,
+    SamplingConfig,
+    set_standing_statistics,
+)
 from sagan_tf.keras_compat import named_layers
+from sagan_tf.layers.conditional_batch_norm import MovingMoments
 
 
 def generate(image_set, count=12, batch_size=4):
@@ -63,11 +70,7 @@ def test_standing_statistics_are_the_mean_over_batches(generator):
     expected = first.mean(axis=1).mean(axis=0), first.var(axis=1).mean(axis=0)
     set_standing_statistics(generator, config)
     # The first normalization sees the dense layer's output, whatever the others do.
-    norm = next(
-        layer
-        for _, layer in named_layers(generator)
-        if isinstance(layer, keras.layers.BatchNormalization)
-    )
+    norm = next(layer for _, layer in named_layers(generator) if isinstance(layer, MovingMoments))
     np.testing.assert_allclose(norm.moving_mean, expected[0], atol=1e-5)
     np.testing.assert_allclose(norm.moving_variance, expected[1], rtol=1e-4)
 
@@ -88,3 +91,45 @@ def test_an_averaged_generator_can_use_batch_statistics_too(tiny_model):
 def test_refuses_what_is_not_allowed(field, value):
     with pytest.raises(ConfigError, match=f"{field}={value!r} is not allowed"):
         SamplingConfig(**{field: value})
+
+
+def export(generator, path):
+    """What `sagan_tf.export` writes, as far as scores need it."""
+    module = tf.Module()
+    module.generator = generator
+    specs = {
+        "latents": tf.TensorSpec((None, generator.latent_dim), tf.float32, name="latents"),
+        "labels": tf.TensorSpec((None,), tf.int64, name="labels"),
+    }
+
+    @tf.function(input_signature=list(specs.values()))
+    def generate(latents, labels):
+        return {"images": generator(latents, tf.cast(labels, tf.int32), training=False)}
+
+    tf.saved_model.save(module, str(path), signatures=generate)
+    (path / "assets.extra").mkdir()
+    text = json.dumps({"config": {"num_classes": generator.num_classes}, "step": 5})
+    (path / "assets.extra" / "sagan.json").write_text(text)
+
+
+def test_an_export_generates_what_its_generator_does(tiny_model, tmp_path):
+    export(tiny_model.ema_generator, tmp_path / "3")
+    (tmp_path / "12.tmp").mkdir()
+    config = SamplingConfig(seed=4, truncation=0.7)
+    image_set = ExportedImages(str(tmp_path), config)
+    expected = generate(GeneratedImages(tiny_model.ema_generator, config), 8).astype(int)
+    assert np.abs(generate(image_set, 8).astype(int) - expected).max() <= 1
+    assert (image_set.image_shape, image_set.has_labels) == ((16, 16, 1), True)
+    assert image_set.provenance["batch_norm"] == "as exported"
+    assert image_set.card["step"] == 5
+
+
+def test_what_is_no_export_is_refused(tiny_model, tmp_path):
+    with pytest.raises(EvaluationError, match="is no directory"):
+        ExportedImages(str(tmp_path / "none"), SamplingConfig())
+    with pytest.raises(EvaluationError, match=r"there is no .*sagan\.json"):
+        ExportedImages(str(tmp_path), SamplingConfig())
+    (tmp_path / "assets.extra").mkdir()
+    (tmp_path / "assets.extra" / "sagan.json").write_text("{}")
+    with pytest.raises(EvaluationError, match="does not load"):
+        ExportedImages(str(tmp_path), SamplingConfig())

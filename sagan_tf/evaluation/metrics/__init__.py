@@ -5,7 +5,7 @@ To add a metric, write a module with its formula and its `Metric`, and add the `
 """
 
 from sagan_tf.evaluation.metrics.accuracy import ACCURACY
-from sagan_tf.evaluation.metrics.frechet import FID, measure_sanity
+from sagan_tf.evaluation.metrics.frechet import FID, measure_real_vs_real
 from sagan_tf.evaluation.metrics.inception_score import INCEPTION_SCORE
 from sagan_tf.evaluation.metrics.intra_class_frechet import INTRA_FID
 from sagan_tf.evaluation.metrics.kernel import KID
@@ -18,7 +18,7 @@ __all__ = [
     "EvaluationWarning",
     "Measurement",
     "Metric",
-    "measure_sanity",
+    "measure_real_vs_real",
     "title",
 ]
 

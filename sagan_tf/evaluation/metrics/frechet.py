@@ -91,7 +91,7 @@ def _measure(real, fake):
     return [Measurement("fid", frechet_distance(real.moments, fake.moments))]
 
 
-def measure_sanity(even, odd):
+def measure_real_vs_real(even, odd):
     """Measures one half of the real images against the other; each is given by its `Moments`."""
     return [Measurement("sanity_fid", frechet_distance(even, odd))]
 

@@ -4,7 +4,7 @@ from PIL import Image
 
 from sagan_tf.data.arrays import ArraySource
 from sagan_tf.errors import DataError, EvaluationError
-from sagan_tf.evaluation.pictures import FolderImages, SourceImages
+from sagan_tf.evaluation.existing_images import FolderImages, SourceImages
 
 
 def write(folder, count=5, shape=(9, 7, 3), kind="png", seed=0):

@@ -7,9 +7,9 @@ from PIL import Image
 import sagan_tf
 from sagan_tf.data.arrays import ArraySource
 from sagan_tf.errors import ConfigError, RunDirectoryError
-from sagan_tf.evaluation import runs
+from sagan_tf.evaluation import scoring
+from sagan_tf.evaluation.evaluator import EvaluationConfig
 from sagan_tf.evaluation.generated import SamplingConfig
-from sagan_tf.evaluation.settings import EvaluationConfig
 from sagan_tf.models import factory
 from sagan_tf.runs import best
 from sagan_tf.runs import directory as run_directory
@@ -22,7 +22,7 @@ from tests.evaluation.blobs import blobs
 def blobs_and_pixels(monkeypatch, pixel_network):
     """Every data set is blobs, every feature network pixels."""
     source = ArraySource(*blobs(100), None)
-    monkeypatch.setattr(runs.sources, "open_source", lambda config, data_dir: source)
+    monkeypatch.setattr(scoring.sources, "open_source", lambda config, data_dir: source)
     monkeypatch.setattr(EvaluationConfig, "_network", lambda self, dataset: pixel_network)
 
 
@@ -51,8 +51,8 @@ def train_to(model, step):
 
 
 def score(run, **kwargs):
-    sanity, *scores = runs.score_run(run.path, SETTINGS, **kwargs)
-    assert sanity["metric"] == "sanity_fid"
+    real_vs_real, *scores = scoring.score_run(run.path, SETTINGS, **kwargs)
+    assert real_vs_real["metric"] == "sanity_fid"
     return scores
 
 
@@ -69,7 +69,7 @@ def test_latest_all_or_one_step_are_scored_and_recorded(run):
 def test_raw_and_averaged_weights_differ_and_are_said(run):
     (averaged,) = score(run)
     settings = EvaluationConfig(("fid",), 20, batch_size=10, sampling=SamplingConfig(ema=False))
-    raw = list(runs.score_run(run.path, settings))[1]
+    raw = list(scoring.score_run(run.path, settings))[1]
     assert (averaged["ema"], raw["ema"]) == (True, False)
     assert averaged["value"] != raw["value"]
 
@@ -105,7 +105,7 @@ def test_only_a_lower_fid_of_equal_settings_replaces_the_best(run):
 
 
 def test_scoring_in_training(run):
-    scorer = runs.RunScorer(run, SETTINGS)
+    scorer = scoring.RunScorer(run, SETTINGS)
     model = sagan_tf.load(run.path, 1)
     (first,) = scorer.score(model, 1)
     train_to(model, 2)
@@ -124,7 +124,7 @@ def test_watch_scores_what_is_new_until_the_run_is_finished(run, monkeypatch):
         train_to(model, 3)
         Checkpoints(model, run.checkpoints).save()
 
-    monkeypatch.setattr(runs.time, "sleep", train_on)
+    monkeypatch.setattr(scoring.time, "sleep", train_on)
     assert [record["step"] for record in score(run, checkpoint="watch")] == [2, 3]
     assert score(run, checkpoint="watch") == []
 
@@ -135,21 +135,21 @@ def test_one_folder_against_another(tmp_path):
         for i, image in enumerate(blobs(30, seed)[0]):
             Image.fromarray(image.squeeze()).save(tmp_path / name / f"{i}.png")
     folders = str(tmp_path / "real"), str(tmp_path / "generated")
-    found = list(runs.score_folders(*folders, EvaluationConfig(metrics=("fid", "prdc"))))
+    found = list(scoring.score_folders(*folders, EvaluationConfig(metrics=("fid", "prdc"))))
     assert [record["metric"] for record in found][:2] == ["sanity_fid", "fid"]
     assert found[1]["samples"] == 30
     assert found[1]["real"] == {"dataset": f"folder:{folders[0]}", "num_images": 30}
-    same = list(runs.score_folders(folders[0], folders[0], EvaluationConfig(metrics=("fid",))))
+    same = list(scoring.score_folders(folders[0], folders[0], EvaluationConfig(metrics=("fid",))))
     assert same[1]["value"] == pytest.approx(0.0, abs=1e-8) != found[1]["value"]
 
 
 def test_missing_runs_and_checkpoints_are_refused(run, tmp_path, tiny_config):
     with pytest.raises(RunDirectoryError, match="is not a run"):
-        next(runs.score_run(str(tmp_path / "none"), SETTINGS))
+        next(scoring.score_run(str(tmp_path / "none"), SETTINGS))
     with pytest.raises(ConfigError, match="checkpoint='7' is not allowed; .* there is: 1, 2"):
-        next(runs.score_run(run.path, SETTINGS, "7"))
+        next(scoring.score_run(run.path, SETTINGS, "7"))
     with pytest.raises(RunDirectoryError, match="no best checkpoint"):
-        next(runs.score_run(run.path, SETTINGS, "best"))
+        next(scoring.score_run(run.path, SETTINGS, "best"))
     empty = run_directory.start(str(tmp_path / "empty"), tiny_config)
     with pytest.raises(RunDirectoryError, match="has no checkpoint yet"):
-        next(runs.score_run(empty.path, SETTINGS))
+        next(scoring.score_run(empty.path, SETTINGS))
