@@ -1,4 +1,4 @@
-"""Draws pictures of a trained model: `python train/sample.py --run_dir=RUN --out=DIR`."""
+"""Plots pictures of a trained model: `python train/sample.py --run_dir=RUN --out=DIR`."""
 
 import sys
 
@@ -7,11 +7,11 @@ from absl import flags
 from sagan_tf import command_line
 from sagan_tf.errors import ConfigError, UserError
 from sagan_tf.evaluation.evaluator import EvaluationConfig
-from sagan_tf.visualization import attention, gallery, pictures, subjects
+from sagan_tf.visualization import attention, gallery, pictures, samplers
 
-flags.DEFINE_string("run_dir", None, "draw from the newest checkpoint of this run")
-flags.DEFINE_string("export_dir", None, "draw from this exported SavedModel")
-flags.DEFINE_string("pretrained", None, "draw from weights that come with the package")
+flags.DEFINE_string("run_dir", None, "plot the newest checkpoint of this run")
+flags.DEFINE_string("export_dir", None, "plot this exported SavedModel")
+flags.DEFINE_string("pretrained", None, "plot weights that come with the package")
 flags.DEFINE_string("out", None, "directory for the pictures", required=True)
 flags.DEFINE_list("pictures", None, f"of {', '.join(pictures.KINDS)}; default: all that it has")
 flags.DEFINE_bool("gallery", False, "also write index.html: all pictures, and a run's curves")
@@ -29,7 +29,7 @@ FLAGS = flags.FLAGS
 
 
 def _numbers(name, texts, parse):
-    """A tuple of what `parse` makes of each text."""
+    """Returns a tuple of the parsed texts."""
     try:
         return tuple(parse(text) for text in texts)
     except ValueError as error:
@@ -54,19 +54,21 @@ def _options():
 
 
 def run():
-    """Draws and writes."""
+    """Plots the pictures and writes them."""
     options = _options()
     if FLAGS.gallery and not FLAGS.run_dir:
         raise UserError("--gallery shows a run: give --run_dir")
     pictures.check_new([f"{kind}.png" for kind in FLAGS.pictures or pictures.KINDS], FLAGS.out)
-    subject = subjects.open_subject(FLAGS.run_dir, FLAGS.export_dir, FLAGS.pretrained)
+    sampler = samplers.open_sampler(FLAGS.run_dir, FLAGS.export_dir, FLAGS.pretrained)
     if FLAGS.pictures is None:
-        drawn = pictures.draw_possible(subject, options, lambda line: print(line, file=sys.stderr))
+        plotted = pictures.plot_available(
+            sampler, options, lambda line: print(line, file=sys.stderr)
+        )
     else:
-        drawn = pictures.draw(subject, FLAGS.pictures, options)
+        plotted = pictures.plot(sampler, FLAGS.pictures, options)
     if FLAGS.gallery:
-        drawn[gallery.PAGE] = gallery.page(FLAGS.run_dir, drawn)
-    for path in pictures.write(drawn, FLAGS.out):
+        plotted[gallery.PAGE] = gallery.page(FLAGS.run_dir, plotted)
+    for path in pictures.write(plotted, FLAGS.out):
         print(path)
 
 

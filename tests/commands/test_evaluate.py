@@ -12,6 +12,7 @@ from sagan_tf import config
 from sagan_tf.models import factory
 from sagan_tf.runs import directory as run_directory
 from sagan_tf.runs.checkpoints import Checkpoints
+from tests.commands.driver import check_mistakes
 
 ROOT = str(pathlib.Path(__file__).parents[2])
 SCRIPT = os.path.join(ROOT, "train", "evaluate.py")
@@ -63,32 +64,10 @@ MISTAKES = {
     ),
 }
 
-# Runs all command lines in one process: TensorFlow takes seconds to start.
-DRIVER = """
-import contextlib, importlib, io, json, sys
-from absl import flags
-from sagan_tf import command_line
-command = importlib.import_module(sys.argv[1])
-for arguments in json.loads(sys.argv[2]):
-    for name in list(flags.FLAGS):
-        flags.FLAGS[name].unparse()
-    sys.argv = ["evaluate.py", *arguments]
-    out, error, code = io.StringIO(), io.StringIO(), None
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error):
-        try:
-            command_line.run(command.run)
-        except SystemExit as stop:
-            code = stop.code
-    print(json.dumps([code, out.getvalue(), error.getvalue()]))
-"""
-
 
 def test_mistakes_are_one_line_and_exit_code_2(run_dir):
-    lines = [[flag.replace("RUN", run_dir) for flag in flags] for flags in MISTAKES]
-    command = [sys.executable, "-c", DRIVER, MODULE, json.dumps(lines)]
-    result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
-    found = [json.loads(line) for line in result.stdout.splitlines()]
-    for (code, out, error), message in zip(found, MISTAKES.values()):
-        assert (code, out) == (2, ""), error
-        assert message in error
-        assert error.startswith("error: ") and error.count("\n") == 1, error
+    mistakes = {
+        tuple(flag.replace("RUN", run_dir) for flag in flags): message
+        for flags, message in MISTAKES.items()
+    }
+    check_mistakes(MODULE, mistakes)

@@ -1,4 +1,5 @@
 import json
+import os
 
 import numpy as np
 import pytest
@@ -64,6 +65,13 @@ def test_latest_all_or_one_step_are_scored_and_recorded(run):
     assert scores[0]["config_sha256"] == records.config_sha256(run.config)
     with open(run.join(records.FILE_NAME)) as file:
         assert [json.loads(line) for line in file] == scores
+
+
+def test_a_copied_run_without_tensorflows_list_of_checkpoints_is_scored(run):
+    scores = score(run, checkpoint="all")
+    os.remove(os.path.join(run.checkpoints, "checkpoint"))
+    assert score(run, checkpoint="all") == scores
+    assert score(run) == scores[1:]
 
 
 def test_raw_and_averaged_weights_differ_and_are_said(run):
