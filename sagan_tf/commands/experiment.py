@@ -25,12 +25,12 @@ _BOTH, _EVALUATION = ("data_dir", "strategy", "tpu"), ("inception_path", "incept
 
 
 def _passed_on(names):
-    """The flags of these names as they were given, for the commands of an arm."""
+    """Returns the given flags of these names, for the commands of an arm."""
     return [f"--{name}={FLAGS[name].value}" for name in names if FLAGS[name].present]
 
 
 def run():
-    """Runs what has not run yet, then writes the table and the figures."""
+    """Runs the arms that are not done yet, then writes the table and the figures."""
     changes = parse_changes(FLAGS.set)
     arms = suites.arms(FLAGS.suite, FLAGS.scale, FLAGS.seeds, FLAGS.out, changes)
     if FLAGS.num_samples is not None and FLAGS.num_samples < 2:

@@ -213,7 +213,7 @@ def _noting_warnings(measure, *statistics):
 
 @dataclasses.dataclass(frozen=True)
 class EvaluationConfig:
-    """Which metrics, images and feature network an evaluation uses.
+    """Settings of an evaluation: metrics, numbers of images, feature network, sampling.
 
     Args:
         metrics: of `metrics.REGISTRY`; None is the usual ones, and accuracy for garments.

@@ -1,4 +1,4 @@
-"""The JSON line of each score: the number, and all that it depends on."""
+"""Records of scores: one JSON line each, with the number and all that it depends on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FILE_NAME = "evaluation.jsonl"
 
 
 def versions():
-    """Versions of what computes the scores."""
+    """Returns the versions of Python and of the libraries that compute scores."""
     return {
         "python": platform.python_version(),
         "tensorflow": tf.__version__,
@@ -30,14 +30,14 @@ def versions():
 
 
 def config_sha256(config):
-    """SHA-256 of an `ExperimentConfig`."""
+    """Returns the SHA-256 of an `ExperimentConfig`."""
     return hashing.settings_sha256(dataclasses.asdict(config))
 
 
 class ScorePrinter:
-    """Prints records: JSON on stdout for programs, a summary on stderr for people.
+    """Prints records: JSON lines on stdout for programs, a summary on stderr for people.
 
-    Each warning reaches the people once.
+    It prints each warning once.
     """
 
     def __init__(self):
@@ -61,10 +61,10 @@ class ScorePrinter:
 
 
 def append(path, records):
-    """Adds JSON lines to a file, which is never seen with half a line.
+    """Adds JSON lines to a file; a reader never sees half a line.
 
     Raises:
-        EvaluationError: it cannot be written.
+        EvaluationError: the file cannot be written.
     """
     try:
         text = files.read_text(path) if tf.io.gfile.exists(path) else ""
@@ -75,7 +75,7 @@ def append(path, records):
 
 
 def read(path):
-    """The records in a file of JSON lines; none if there is no file."""
+    """Returns the records in a file of JSON lines; none without a file."""
     if not tf.io.gfile.exists(path):
         return []
     return [json.loads(line) for line in files.read_text(path).splitlines()]

@@ -42,7 +42,7 @@ class Command:
 
 
 def check_mistakes(module, mistakes):
-    """Each command line of {flags: part of the message} is refused in one line, with exit code 2."""
+    """Each command line of {flags: part of the message} ends with one line and exit code 2."""
     with Command(module) as command:
         found = [command.run(flags) for flags in mistakes]
     for (code, out, error), (flags, message) in zip(found, mistakes.items()):

@@ -1,4 +1,4 @@
-"""The contract of `ImageSet`, for the sets that need no file."""
+"""Contract of `ImageSet`."""
 
 import numpy as np
 import pytest
