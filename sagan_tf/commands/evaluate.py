@@ -29,6 +29,9 @@ flags.DEFINE_string("batch_norm", "moving", f"statistics: {', '.join(BATCH_NORM_
 flags.DEFINE_integer("standing_batches", 100, "batches to average for --batch_norm=standing")
 flags.DEFINE_float("truncation", 1.0, "deviation of the latents, in (0, 1]")
 flags.DEFINE_integer("seed", 0, "of the latents")
+flags.DEFINE_string(
+    "label_shares", "data", "shares of the classes: data (those of the real images) or equal"
+)
 flags.DEFINE_string("data_dir", None, "where TFDS keeps its data sets")
 flags.DEFINE_string("strategy", "auto", f"one of {', '.join(strategies.NAMES)}")
 flags.DEFINE_string("tpu", "local", "for --strategy=tpu: local, a name, or grpc://ADDRESS")
@@ -36,12 +39,15 @@ FLAGS = flags.FLAGS
 
 
 def _settings():
+    sampling = "seed truncation batch_norm standing_batches"
     names = "num_samples num_real batch_size feature_network inception_path inception_sha256"
     return EvaluationConfig(
         metrics=FLAGS.metrics and tuple(FLAGS.metrics),
         cache_dir=FLAGS.cache_dir or None,
         sampling=SamplingConfig(
-            FLAGS.ema, FLAGS.seed, FLAGS.truncation, FLAGS.batch_norm, FLAGS.standing_batches
+            ema=FLAGS.ema,
+            label_shares=FLAGS.label_shares,
+            **{name: FLAGS[name].value for name in sampling.split()},
         ),
         progress=True,
         **{name: FLAGS[name].value for name in names.split()},

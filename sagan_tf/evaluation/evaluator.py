@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import warnings
 
+import numpy as np
 import tensorflow as tf
 
 from sagan_tf import hashing
@@ -15,6 +16,8 @@ from sagan_tf.evaluation.feature_statistics import Extractor, FeatureStatistics
 from sagan_tf.evaluation.features import load_network
 from sagan_tf.evaluation.generated import SamplingConfig
 from sagan_tf.runs import scores as records
+
+_OF_ALL = ("all_features", "all_labels")  # arrays of single images for metrics of each class
 
 
 class Evaluator:
@@ -64,7 +67,7 @@ class Evaluator:
                     f"metric {metric.name} needs the feature network {metric.network!r}, not "
                     f"{network.name!r}"
                 )
-            if metric.compares_classes and not real.has_labels:
+            if metric.per_class and not real.has_labels:
                 raise EvaluationError(
                     f"metric {metric.name} needs classes, and the real images have none"
                 )
@@ -102,10 +105,23 @@ class Evaluator:
         """The `FeatureStatistics` of the real images, from the cache if it has them."""
         kept = sorted(self._kept - {"logits"})
         keep = min(self.num_real, self.num_samples) if kept else 0
+        if any(metric.per_class for metric in self._metrics):
+            kept = [*kept, *_OF_ALL]
         key = {**self._real_key, "kept": kept, "keep": keep}
-        empty = FeatureStatistics(self.num_real, kept, keep, "real images")
-        compute = functools.partial(self._extractor.fill, empty, self.real)
+
+        def compute():
+            empty = FeatureStatistics(self.num_real, kept, keep, "real images")
+            found = self._extractor.fill(empty, self.real)
+            if self.num_real < self.real.num_images:
+                found.label_counts = self.real.label_counts()
+            return found
+
         return feature_statistics.cached(key, compute, self._cache_dir)
+
+    @property
+    def label_counts(self):
+        """{label: number of images} of all real images; None if they have no classes."""
+        return self.real_statistics.label_counts if self.real.has_labels else None
 
     def settings_sha256(self, **provenance):
         """Returns the SHA-256 of all that scores depend on, except weights.
@@ -145,22 +161,45 @@ class Evaluator:
                 features that are not finite.
         """
         self._check(image_set)
-        empty = FeatureStatistics(self.num_samples, self._kept, name="scored images")
-        fake = self._extractor.fill(empty, image_set)
+        result = []
+        for per_class in (False, True):
+            chosen = [metric for metric in self._metrics if metric.per_class == per_class]
+            if chosen:
+                result += self._measure(chosen, *self._scored(image_set, per_class), provenance)
+        # In the order of the metrics, whatever the order of the passes.
+        return [record for name in self.metric_names for metric, record in result if metric == name]
+
+    def _scored(self, image_set, per_class):
+        """Returns the image set of a pass, the number of its images, and the arrays to keep."""
+        if not per_class:
+            return image_set, self.num_samples, self._kept
+        classes = np.unique(self.real_statistics.kept("all_labels")).tolist()
+        balanced = image_set.balanced(classes)
+        if balanced is image_set:
+            return image_set, self.num_samples, _OF_ALL
+        in_each = self.num_samples // len(classes)
+        if in_each < 2:
+            wanted = f"at least {2 * len(classes)} for intra_fid, 2 of each class"
+            raise ConfigError("num_samples", self.num_samples, wanted)
+        return balanced, in_each * len(classes), _OF_ALL
+
+    def _measure(self, chosen, image_set, count, kept, provenance):
+        """Extracts the features of an image set; returns (metric's name, record) of each score."""
+        fake = self._extractor.fill(FeatureStatistics(count, kept, name="scored images"), image_set)
         provenance = {
             **image_set.provenance,
             "settings_sha256": self.settings_sha256(**image_set.provenance),
             **provenance,
         }
         few = []
-        if self.num_samples < metrics.MIN_SAMPLES:
-            few = [f"only {self.num_samples} images were scored; published scores use 50,000"]
+        if count < metrics.MIN_SAMPLES:
+            few = [f"only {count} images were scored; published scores use 50,000"]
         result = []
-        for metric in self._metrics:
+        for metric in chosen:
             scores, notes = _noting_warnings(metric.measure, self.real_statistics, fake)
-            result += [
-                self._record(*score, self.num_samples, few + notes, provenance) for score in scores
-            ]
+            for score in scores:
+                record = self._record(*score, count, few + notes, provenance)
+                result.append((metric.name, record))
         return result
 
     def _check(self, image_set):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import hashlib
 import itertools
 
@@ -50,6 +51,13 @@ class SourceImages(RealImages):
         is_chosen[chosen] = True
         return itertools.compress(self._source.examples(), is_chosen)
 
+    def label_counts(self):
+        """Returns {label: number of images}, without decoding any image."""
+        known = self._source.known_histogram()
+        if known is None:
+            known = collections.Counter(example.label for example in self._source.examples())
+        return dict(known)
+
     def fingerprint(self):
         """Returns a text that changes with the source and with the pixels of some images."""
         count = min(_FINGERPRINTED, self.num_images)
@@ -87,6 +95,10 @@ class FolderImages(RealImages):
     def batches(self, num_images, batch_size):
         """Yields (images, labels) in the sorted order of the paths."""
         return _batches(self._examples(num_images), batch_size, self.image_shape)
+
+    def label_counts(self):
+        """Returns {label: number of images}."""
+        return dict(collections.Counter(self._listing.labels.tolist()))
 
     def fingerprint(self):
         """Returns the SHA-256 of the names and contents of all files."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import functools
 import io
 import itertools
@@ -17,9 +18,9 @@ from sagan_tf import files, hashing
 from sagan_tf.errors import EvaluationError
 from sagan_tf.evaluation.moments import Moments
 
-_FORMAT = 1
+_FORMAT = 2
 _HALVES = ("even", "odd")
-_KEPT = ("features", "logits", "labels")
+_KEPT = ("features", "logits", "labels", "all_features", "all_labels")
 
 
 class FeatureStatistics:
@@ -30,16 +31,21 @@ class FeatureStatistics:
 
     Args:
         num_images: number of images that `update` will add in all.
-        kept: arrays of single images to keep, of "features", "logits" and "labels".
+        kept: arrays of single images to keep, of "features", "logits" and "labels". With a prefix
+            ("all_features", "all_labels") they are kept of all images, whatever `keep` is.
         keep: number of images whose arrays are kept, chosen at random with a fixed seed; None
             keeps all.
         name: of the images in error messages.
+
+    Attributes:
+        label_counts: {label: number of images}.
     """
 
     def __init__(self, num_images, kept=(), keep=None, name="images"):
         self.name = name
         self.num_images = num_images
         self.halves = None
+        self.label_counts = collections.Counter()
         self._kept = {what: [] for what in kept}
         self._seen = 0
         self._is_kept = np.zeros(num_images, bool)
@@ -55,10 +61,12 @@ class FeatureStatistics:
                 half.update(rows)
         chosen = self._is_kept[self._seen : self._seen + len(features)]
         self._seen += len(features)
+        self.label_counts.update(np.asarray(labels).tolist())
         arrays = {"features": features, "logits": logits, "labels": labels}
         for what, rows in self._kept.items():
-            if arrays[what] is not None:
-                rows.append(arrays[what][chosen])
+            array = arrays[what.removeprefix("all_")]
+            if array is not None:
+                rows.append(array if what.startswith("all_") else array[chosen])
 
     @property
     def moments(self):
@@ -66,7 +74,7 @@ class FeatureStatistics:
         return Moments(self.halves[0].dimension, self.halves[0].name).merge(*self.halves)
 
     def kept(self, name):
-        """Returns the kept "features", "logits" or "labels" as one array, or None without any."""
+        """Returns the kept array of this name, such as "features", or None without any rows."""
         if self._kept[name]:
             self._kept[name] = [np.concatenate(self._kept[name])]
             return self._kept[name][0]
@@ -75,6 +83,7 @@ class FeatureStatistics:
     def save(self, path, key):
         """Writes a file that `load` reads; `load` refuses any other `key`."""
         arrays = {"key": np.array(json.dumps(key, sort_keys=True))}
+        arrays["label_counts"] = np.array(sorted(self.label_counts.items()), np.int64)
         for half, name in zip(self.halves, _HALVES):
             arrays.update({f"{name}_{k}": array for k, array in half.arrays().items()})
         for name in self._kept:
@@ -114,6 +123,7 @@ class FeatureStatistics:
             )
             for half in _HALVES
         ]
+        statistics.label_counts.update(dict(arrays["label_counts"].tolist()))
         statistics.num_images = sum(half.count for half in statistics.halves)
         statistics._kept = {k: [arrays[k]] for k in _KEPT if k in arrays}
         return statistics

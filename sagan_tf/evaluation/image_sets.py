@@ -45,6 +45,16 @@ class ImageSet(abc.ABC):
             *batch: tensors of the arrays that `batches` yields.
         """
 
+    def balanced(self, labels):
+        """Returns an image set with equally many images of each of these classes.
+
+        Images that exist already are as they are: without an override it is the set itself.
+
+        Args:
+            labels: of the classes, in ascending order.
+        """
+        return self
+
 
 class RealImages(ImageSet):
     """An image set to score others against, with a size and a fingerprint.
@@ -55,6 +65,10 @@ class RealImages(ImageSet):
     def images(self, images, labels):
         """Returns the images of the batch, which need no computation."""
         return images
+
+    @abc.abstractmethod
+    def label_counts(self):
+        """Returns {label: number of images} of the whole set."""
 
     @abc.abstractmethod
     def fingerprint(self):

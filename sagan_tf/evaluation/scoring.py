@@ -11,7 +11,7 @@ from sagan_tf.config import ExperimentConfig
 from sagan_tf.data import sources
 from sagan_tf.errors import ConfigError, EvaluationError, RunDirectoryError
 from sagan_tf.evaluation.existing_images import FolderImages, SourceImages
-from sagan_tf.evaluation.generated import ExportedImages, GeneratedImages
+from sagan_tf.evaluation.generated import BALANCED, ExportedImages, GeneratedImages
 from sagan_tf.models import factory
 from sagan_tf.runs import best
 from sagan_tf.runs import directory as run_directory
@@ -62,7 +62,9 @@ class RunScorer:
         """
         generator = model.ema_generator if self._sampling_config.ema else model.generator
         if self._images is None:
-            self._images = GeneratedImages(generator, self._sampling_config, self._strategy)
+            self._images = GeneratedImages(
+                generator, self._sampling_config, self._strategy, self._evaluator.label_counts
+            )
         else:
             self._images.update(generator)
         result = self._evaluator.score(
@@ -77,9 +79,15 @@ class RunScorer:
 
     def scored_steps(self):
         """Returns the steps that `evaluation.jsonl` has scores of, under equal settings."""
-        settings = self._evaluator.settings_sha256(**self._sampling_config.provenance())
+        sampling, counts = self._sampling_config, self._evaluator.label_counts
+        weights = sampling.class_weights(counts, self._run.config.num_classes)
+        provenance = sampling.provenance(weights)
+        settings = {
+            self._evaluator.settings_sha256(**provenance),
+            self._evaluator.settings_sha256(**{**provenance, "labels": BALANCED}),
+        }
         lines = records.read(self._run.join(records.FILE_NAME))
-        return {line["step"] for line in lines if line["settings_sha256"] == settings}
+        return {line["step"] for line in lines if line["settings_sha256"] in settings}
 
 
 def _local(strategy):
@@ -179,6 +187,7 @@ def score_export(export_dir, settings, data_dir=None, strategy=None, dataset=Non
     real = SourceImages(sources.open_source(config, data_dir), config)
     evaluator = settings.evaluator(real, config.dataset, images.has_labels, strategy=strategy)
     yield evaluator.real_vs_real_fid()
+    images.follow(evaluator.label_counts)
     yield from evaluator.score(
         images,
         step=images.card.get("step"),

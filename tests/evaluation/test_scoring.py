@@ -137,6 +137,17 @@ def test_watch_scores_what_is_new_until_the_run_is_finished(run, monkeypatch):
     assert score(run, checkpoint="watch") == []
 
 
+@pytest.mark.parametrize("names", [("fid",), ("intra_fid",)])
+def test_watch_knows_its_scores_of_unbalanced_data(run, monkeypatch, names):
+    labels = np.repeat([0, 1, 2], (70, 10, 20))
+    source = ArraySource(blobs(100)[0], labels, None)
+    monkeypatch.setattr(scoring.sources, "open_source", lambda config, data_dir: source)
+    settings = EvaluationConfig(metrics=names, num_samples=20, batch_size=10)
+    first = list(scoring.score_run(run.path, settings, checkpoint="all"))[1:]
+    assert [record["step"] for record in first] == [1, 2]
+    assert list(scoring.score_run(run.path, settings, checkpoint="watch"))[1:] == []
+
+
 def test_one_folder_against_another(tmp_path):
     for name, seed in (("real", 0), ("generated", 1)):
         (tmp_path / name).mkdir()
