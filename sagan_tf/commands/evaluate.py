@@ -36,6 +36,19 @@ flags.DEFINE_string("data_dir", None, "where TFDS keeps its data sets")
 flags.DEFINE_string("strategy", "auto", f"one of {', '.join(strategies.NAMES)}")
 flags.DEFINE_string("tpu", "local", "for --strategy=tpu: local, a name, or grpc://ADDRESS")
 FLAGS = flags.FLAGS
+# Flags that some targets have no use for: {name: its targets}.
+_TARGETS_OF = {
+    "checkpoint": ("run_dir",),
+    "watch": ("run_dir",),
+    "ema": ("run_dir",),
+    "batch_norm": ("run_dir",),
+    "standing_batches": ("run_dir",),
+    "dataset": ("export_dir",),
+    "data_dir": ("run_dir", "export_dir"),
+    "label_shares": ("run_dir", "export_dir"),
+    "truncation": ("run_dir", "export_dir"),
+    "seed": ("run_dir", "export_dir"),
+}
 
 
 def _settings():
@@ -54,11 +67,25 @@ def _settings():
     )
 
 
+def _check_used(target):
+    """Raises ConfigError if a given flag has no effect."""
+    for name, its_targets in _TARGETS_OF.items():
+        if FLAGS[name].present and target not in its_targets:
+            wanted = f"left out with --{target}: it goes with --{' or --'.join(its_targets)}"
+            raise ConfigError(name, FLAGS[name].value, wanted)
+    if FLAGS.watch and FLAGS["checkpoint"].present:
+        raise ConfigError("checkpoint", FLAGS.checkpoint, "left out with --watch")
+    if FLAGS["standing_batches"].present and FLAGS.batch_norm != "standing":
+        wanted = "left out without --batch_norm=standing"
+        raise ConfigError("standing_batches", FLAGS.standing_batches, wanted)
+
+
 def _scores():
     targets = [name for name in ("run_dir", "export_dir", "images") if FLAGS[name].value]
     if len(targets) != 1:
         given = " and ".join(f"--{name}" for name in targets) or None
         raise ConfigError("target", given, "one of --run_dir, --export_dir and --images")
+    _check_used(targets[0])
     settings, strategy = _settings(), strategies.make(FLAGS.strategy, FLAGS.tpu)
     if FLAGS.run_dir:
         wanted = scoring.WATCH if FLAGS.watch else FLAGS.checkpoint

@@ -271,13 +271,19 @@ class ExportedImages(_SampledImages):
 
     Args:
         path: one version of an export, or the directory of versions, of which it takes the newest.
-        sampling_config: `SamplingConfig`; its `ema` and `batch_norm` have no effect here.
+        sampling_config: `SamplingConfig` with the default `ema` and `batch_norm`, since an export
+            holds only the averaged weights, with the moving statistics.
 
     Raises:
+        ConfigError: another `ema` or `batch_norm`.
         EvaluationError: there is no export, or its signature has other inputs or outputs.
     """
 
     def __init__(self, path, sampling_config):
+        for name in ("ema", "batch_norm"):
+            value, exported = getattr(sampling_config, name), getattr(SamplingConfig, name)
+            if value != exported:
+                raise ConfigError(name, value, f"{exported} for an export, which holds no other")
         self.path = _newest_version(path)
         self.card = _read_card(self.path)
         self._generate = _serving_default(self.path)

@@ -87,7 +87,7 @@ class RunScorer:
             self._evaluator.settings_sha256(**{**provenance, "labels": BALANCED}),
         }
         lines = records.read(self._run.join(records.FILE_NAME))
-        return {line["step"] for line in lines if line["settings_sha256"] in settings}
+        return {line["step"] for line in lines if line.get("settings_sha256") in settings}
 
 
 def _local(strategy):

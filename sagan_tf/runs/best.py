@@ -8,6 +8,7 @@ import os
 import tensorflow as tf
 
 from sagan_tf import files
+from sagan_tf.runs import json_lines
 from sagan_tf.runs.checkpoints import Checkpoints
 
 DIRECTORY = "best"
@@ -17,8 +18,8 @@ _COPIED = ("config.json", "class_names.json")
 
 def read(run_path):
     """Returns the FID record of the best checkpoint, or None without one."""
-    path = os.path.join(run_path, DIRECTORY, _RECORD)
-    return json.loads(files.read_text(path)) if tf.io.gfile.exists(path) else None
+    lines = json_lines.read(os.path.join(run_path, DIRECTORY, _RECORD))
+    return lines[-1] if lines else None
 
 
 def keep_if_best(run, model, records):

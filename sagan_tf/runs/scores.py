@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from sagan_tf import files, hashing
 from sagan_tf.errors import EvaluationError, first_line
+from sagan_tf.runs import json_lines
 
 FILE_NAME = "evaluation.jsonl"
 
@@ -67,7 +68,8 @@ def append(path, records):
         EvaluationError: the file cannot be written.
     """
     try:
-        text = files.read_text(path) if tf.io.gfile.exists(path) else ""
+        text = json_lines.read_text(path) if tf.io.gfile.exists(path) else ""
+        text += "\n" if text and not text.endswith("\n") else ""  # half a line stays one of its own
         files.write_whole(path, text + "".join(json.dumps(record) + "\n" for record in records))
     except tf.errors.OpError as error:
         reason = first_line(error)
@@ -75,7 +77,5 @@ def append(path, records):
 
 
 def read(path):
-    """Returns the records in a file of JSON lines; none without a file."""
-    if not tf.io.gfile.exists(path):
-        return []
-    return [json.loads(line) for line in files.read_text(path).splitlines()]
+    """Returns the records in a file of scores; none without a file. See `json_lines.read`."""
+    return json_lines.read(path)

@@ -59,7 +59,7 @@ def find(model_or_run_dir, checkpoint):
         model = checkpoints.load(run.path, _step(checkpoint))
     step = int(model.step.numpy())
     lines = records.read(run.join(records.FILE_NAME))
-    scores = tuple(line for line in lines if line["step"] == step)
+    scores = tuple(line for line in lines if line.get("step") == step)
     return Origin(model, dataclasses.asdict(run.config), scores)
 
 

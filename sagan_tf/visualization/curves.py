@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import io
-import json
 import math
 
 import numpy as np
 
-from sagan_tf import files
+from sagan_tf.runs import json_lines
 
 _INCHES, _DOTS = (6.4, 4.0), 130
 # Panels of a run's figure: a title, and the metrics in it. A name also stands for all metrics that
@@ -54,12 +53,14 @@ def run_figure(metrics_path, scores=()):
             since scores of different settings do not compare.
 
     Returns:
-        A PNG file: bytes.
+        A PNG file: bytes; None if nothing was logged yet.
     """
-    lines = [json.loads(line) for line in files.read_text(metrics_path).splitlines()]
+    lines = json_lines.read(metrics_path)
     lines += [{"step": score["step"], score["title"]: score["value"]} for score in scores]
     panels = [(title, _matching(lines, names)) for title, names in RUN_PANELS]
     panels = [panel for panel in panels if panel[1]]
+    if not panels:
+        return None
     canvas, axes = _figure(math.ceil(len(panels) / 2), 2)
     for axis, (title, names) in zip(axes, panels):
         for name in names:

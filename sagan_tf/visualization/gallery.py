@@ -101,9 +101,9 @@ def _samples(run):
 
 
 def _curves(run):
-    if not tf.io.gfile.exists(run.metrics):
-        return ""
     figure = curves.run_figure(run.metrics, records.read(run.join(records.FILE_NAME)))
+    if figure is None:
+        return ""
     image = _image("curves.png", figure, "curves", 'class="smooth"')
     return f'<h2>Curves</h2>\n<figure id="curves">{image}</figure>'
 

@@ -131,6 +131,12 @@ def test_an_export_generates_what_its_generator_does(tiny_model, tmp_path):
     assert image_set.card["step"] == 5
 
 
+@pytest.mark.parametrize(("name", "value"), [("ema", False), ("batch_norm", "standing")])
+def test_settings_that_an_export_cannot_follow_are_refused(tmp_path, name, value):
+    with pytest.raises(ConfigError, match=f"{name}={value!r} is not allowed"):
+        ExportedImages(str(tmp_path), SamplingConfig(**{name: value}))
+
+
 def test_what_is_no_export_is_refused(tiny_model, tmp_path):
     with pytest.raises(EvaluationError, match="is no directory"):
         ExportedImages(str(tmp_path / "none"), SamplingConfig())

@@ -148,6 +148,26 @@ def test_watch_knows_its_scores_of_unbalanced_data(run, monkeypatch, names):
     assert list(scoring.score_run(run.path, settings, checkpoint="watch"))[1:] == []
 
 
+def test_damaged_records_do_not_keep_a_run_from_being_scored(run):
+    (first,) = score(run, checkpoint="1")
+    with open(run.join(records.FILE_NAME), "a") as file:
+        file.write('\n{"step": 2, "settings_sha')
+    with open(os.path.join(run.join(best.DIRECTORY), "best.json"), "w") as file:
+        file.write('{"metric": "f')
+    with pytest.warns(UserWarning, match="is not a whole record"):
+        (second,) = score(run, checkpoint="watch")
+        assert records.read(run.join(records.FILE_NAME)) == [first, second]
+        assert best.read(run.path) == second
+
+
+@pytest.mark.parametrize("text", ['["a", "b', "{}", "[1]", ""])
+def test_damaged_class_names_are_one_line(run, text):
+    with open(run.join("class_names.json"), "w") as file:
+        file.write(text)
+    with pytest.raises(RunDirectoryError, match=r"class_names\.json is damaged: it must be"):
+        sagan_tf.load(run.path)
+
+
 def test_one_folder_against_another(tmp_path):
     for name, seed in (("real", 0), ("generated", 1)):
         (tmp_path / name).mkdir()

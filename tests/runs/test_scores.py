@@ -1,3 +1,5 @@
+import json
+
 import pytest
 import tensorflow as tf
 
@@ -11,6 +13,14 @@ def test_lines_are_added(tmp_path):
     records.append(path, [{"fid": 1.5}])
     records.append(path, [{"fid": 1.0}, {"fid": 0.5}])
     assert [line["fid"] for line in records.read(path)] == [1.5, 1.0, 0.5]
+
+
+def test_a_record_does_not_join_half_a_line(tmp_path):
+    path = tmp_path / "evaluation.jsonl"
+    path.write_text('{"fid": 1.5}\n{"fid"')
+    records.append(str(path), [{"fid": 1.0}])
+    with pytest.warns(UserWarning, match="line 2 is not a whole record"):
+        assert records.read(str(path)) == [{"fid": 1.5}, {"fid": 1.0}]
 
 
 def test_a_path_that_cannot_be_written_is_named(tmp_path):
@@ -33,3 +43,15 @@ def test_a_full_disk_loses_no_line(tmp_path, monkeypatch):
         records.append(path, [{"fid": 1.0}])
     assert records.read(path) == [{"fid": 1.5}]
     assert [child.name for child in tmp_path.iterdir()] == ["evaluation.jsonl"]
+
+
+def test_records_are_json_lines_for_programs_and_a_summary_for_people(capsys):
+    record = {"metric": "fid", "title": "FID (garments)", "value": 2.5, "spread": None, "step": 7}
+    record |= {"comparable": "no", "warnings": ["few images"]}
+    report = records.ScorePrinter()
+    report(record)
+    report({**record, "spread": 0.5})
+    printed = capsys.readouterr()
+    assert [json.loads(line)["value"] for line in printed.out.splitlines()] == [2.5, 2.5]
+    assert printed.err.count("few images") == printed.err.count("do not compare") == 1
+    assert printed.err.endswith("step 7: FID (garments): 2.5000 ± 0.5000\n")

@@ -1,8 +1,10 @@
 import io
 import json
 import pathlib
+import warnings
 
 import numpy as np
+import pytest
 from PIL import Image
 from tensorboard.backend.event_processing import event_accumulator
 
@@ -44,6 +46,16 @@ def test_curves_of_a_run(tmp_path):
     scored, more = pixels_and_lines(curves.run_figure(str(path), scores))
     # The fourth panel, in a row with the third: the picture is as large, with one line more.
     assert scored.shape == picture.shape and more.sum() > lines.sum() + 100
+
+
+@pytest.mark.parametrize("content", [None, "", "\n", '{"step": 1, "discr'])
+def test_a_run_without_metrics_has_no_curves(tmp_path, content):
+    path = tmp_path / "metrics.jsonl"
+    if content is not None:
+        path.write_text(content)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert curves.run_figure(str(path)) is None
 
 
 def test_every_logged_metric_has_a_curve_and_is_documented(small_run):
