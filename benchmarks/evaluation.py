@@ -62,10 +62,9 @@ def extraction(batch_size=32, batches=4, rounds=3):
 
     from sagan_tf import config
     from sagan_tf.data.arrays import ArraySource
-    from sagan_tf.evaluation.extraction import Extractor
+    from sagan_tf.evaluation.existing_images import SourceImages
+    from sagan_tf.evaluation.feature_statistics import Extractor, FeatureStatistics
     from sagan_tf.evaluation.features import keras_network
-    from sagan_tf.evaluation.pictures import SourceImages
-    from sagan_tf.evaluation.statistics import FeatureStatistics
 
     model = keras.applications.InceptionV3(
         include_top=False, weights=None, input_shape=(299, 299, 3), pooling="avg"

@@ -2,6 +2,7 @@
 
 import operator
 
+import numpy as np
 import tensorflow as tf
 
 from sagan_tf.errors import ConfigError
@@ -66,6 +67,17 @@ def training_inputs(seed, batch_size, latent_dim, num_classes):
 def random_labels(seed, count, num_classes):
     """int32 (count,), uniform in [0, num_classes); zeros if `num_classes` is None."""
     return tf.random.stateless_uniform((count,), seed, 0, num_classes or 1, tf.int32)
+
+
+def evenly_spaced_labels(num_classes, most):
+    """Returns at most `most` labels, evenly spaced from the first to the last class, int32 (n,).
+
+    Args:
+        num_classes: number of classes; None gives the label 0.
+        most: largest number of labels.
+    """
+    count = num_classes or 1
+    return np.linspace(0, count - 1, min(count, most)).round().astype(np.int32)
 
 
 def latents(seed, count, latent_dim, truncation=1.0):

@@ -6,7 +6,7 @@ import sagan_tf
 from sagan_tf.errors import ConfigError, UserError
 from sagan_tf.experiments.suites import Stopped
 from sagan_tf.serving.client import Unavailable
-from sagan_tf.visualization.subjects import CannotShow
+from sagan_tf.visualization.samplers import NotAvailable
 
 
 def subclasses(kind):
@@ -16,7 +16,7 @@ def subclasses(kind):
 
 def test_all_errors_are_known_here():
     """A new error is pickled below without anyone thinking of it."""
-    assert {CannotShow, Stopped, sagan_tf.DataError, ConfigError} <= set(subclasses(UserError))
+    assert {NotAvailable, Stopped, sagan_tf.DataError, ConfigError} <= set(subclasses(UserError))
 
 
 @pytest.mark.parametrize("kind", [UserError, Unavailable, *subclasses(UserError)])

@@ -13,8 +13,8 @@ import tensorflow as tf
 
 import sagan_tf
 from sagan_tf.data import pipeline, preflight, preparation, sources
-from sagan_tf.evaluation import runs
-from sagan_tf.evaluation.settings import EvaluationConfig
+from sagan_tf.evaluation import scoring
+from sagan_tf.evaluation.evaluator import EvaluationConfig
 from sagan_tf.training import loop
 
 ROOT = "ram://bucket"
@@ -80,7 +80,7 @@ def test_scores_are_written_there(run_dir, tmp_path):
     settings = EvaluationConfig(
         ("fid",), num_samples=12, feature_network=str(tmp_path / "pixels.keras")
     )
-    records = list(runs.score_run(run_dir, settings))
+    records = list(scoring.score_run(run_dir, settings))
     with tf.io.gfile.GFile(f"{run_dir}/evaluation.jsonl") as file:
         lines = [json.loads(line) for line in file.read().splitlines()]
     assert [line["value"] for line in lines] == [record["value"] for record in records[1:]]

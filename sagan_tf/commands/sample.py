@@ -7,12 +7,12 @@ from absl import flags
 from sagan_tf import command_line
 from sagan_tf.command_line import PATH
 from sagan_tf.errors import ConfigError, UserError
-from sagan_tf.evaluation.settings import EvaluationConfig
-from sagan_tf.visualization import attention, gallery, pictures, subjects
+from sagan_tf.evaluation.evaluator import EvaluationConfig
+from sagan_tf.visualization import attention, gallery, pictures, samplers
 
-flags.DEFINE(PATH, "run_dir", None, "show the newest checkpoint of this run")
-flags.DEFINE(PATH, "export_dir", None, "show this exported SavedModel")
-flags.DEFINE_string("pretrained", None, "show weights of this name that come with the package")
+flags.DEFINE(PATH, "run_dir", None, "plot the newest checkpoint of this run")
+flags.DEFINE(PATH, "export_dir", None, "plot this exported SavedModel")
+flags.DEFINE_string("pretrained", None, "plot weights of this name that come with the package")
 flags.DEFINE(PATH, "out", None, "directory for the pictures", required=True)
 flags.DEFINE_list("pictures", None, f"some of {', '.join(pictures.KINDS)}; default: all possible")
 flags.DEFINE_bool("gallery", False, "also write index.html with all pictures and the run's curves")
@@ -60,14 +60,16 @@ def run():
     if FLAGS.gallery and not FLAGS.run_dir:
         raise UserError("--gallery shows a run: give --run_dir")
     pictures.check_new([f"{kind}.png" for kind in FLAGS.pictures or pictures.KINDS], FLAGS.out)
-    subject = subjects.open_subject(FLAGS.run_dir, FLAGS.export_dir, FLAGS.pretrained)
+    sampler = samplers.open_sampler(FLAGS.run_dir, FLAGS.export_dir, FLAGS.pretrained)
     if FLAGS.pictures is None:
-        drawn = pictures.draw_possible(subject, options, lambda line: print(line, file=sys.stderr))
+        plotted = pictures.plot_available(
+            sampler, options, lambda line: print(line, file=sys.stderr)
+        )
     else:
-        drawn = pictures.draw(subject, FLAGS.pictures, options)
+        plotted = pictures.plot(sampler, FLAGS.pictures, options)
     if FLAGS.gallery:
-        drawn[gallery.PAGE] = gallery.page(FLAGS.run_dir, drawn)
-    for path in pictures.write(drawn, FLAGS.out):
+        plotted[gallery.PAGE] = gallery.page(FLAGS.run_dir, plotted)
+    for path in pictures.write(plotted, FLAGS.out):
         print(path)
 
 

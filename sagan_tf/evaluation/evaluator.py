@@ -1,39 +1,44 @@
-"""Scores image sets against real images, and records what each score depends on."""
+"""Evaluator: scores of image sets against real images, with all that each score depends on."""
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import warnings
 
+import numpy as np
+import tensorflow as tf
+
 from sagan_tf import hashing
 from sagan_tf.errors import ConfigError, EvaluationError
-from sagan_tf.evaluation import metrics, statistics
-from sagan_tf.evaluation.extraction import Extractor
-from sagan_tf.evaluation.statistics import FeatureStatistics
+from sagan_tf.evaluation import fashion_classifier, feature_statistics, inception, metrics
+from sagan_tf.evaluation.feature_statistics import Extractor, FeatureStatistics
+from sagan_tf.evaluation.features import load_network
+from sagan_tf.evaluation.generated import SamplingConfig
 from sagan_tf.runs import scores
 
-METRICS = tuple(metrics.REGISTRY)
+_OF_ALL = ("all_features", "all_labels")  # arrays of single images for metrics of each class
 
 
 class Evaluator:
-    """Scores any number of image sets (checkpoints, exports, folders) against one real set.
+    """Scores image sets (of checkpoints, exports, folders) against one set of real images.
 
     The statistics of the real images are computed once. The key of their cache on disk holds all
-    that they depend on. Each score becomes a dict, one line of JSON, with its whole provenance.
+    that they depend on. Each score is a dict of JSON values with its whole provenance.
 
     Args:
         real: `RealImages`.
         network: `FeatureNetwork`.
-        metric_names: of `METRICS`, in the order wanted.
-        num_samples: images to score of each set.
-        num_real: how many real images count, chosen at random; None is all of them.
-        batch_size: images of one replica at a time.
+        metric_names: of `metrics.REGISTRY`, in the order wanted.
+        num_samples: number of images to score in each set, at least 2.
+        num_real: number of real images, chosen at random; None is all.
+        batch_size: number of images in a batch of one replica.
         strategy: `tf.distribute.Strategy`; None is the current one.
-        cache_dir: where real statistics are kept; None keeps them in memory only.
+        cache_dir: directory of cached real statistics; None keeps them in memory only.
         progress: whether to show progress bars on a terminal.
 
     Raises:
-        EvaluationError: the images cannot be scored by this network.
+        EvaluationError: the network or a metric does not fit the images.
         ConfigError: an unknown metric, or a number that is not allowed.
     """
 
@@ -62,7 +67,7 @@ class Evaluator:
                     f"metric {metric.name} needs the feature network {metric.network!r}, not "
                     f"{network.name!r}"
                 )
-            if metric.compares_classes and not real.has_labels:
+            if metric.per_class and not real.has_labels:
                 raise EvaluationError(
                     f"metric {metric.name} needs classes, and the real images have none"
                 )
@@ -80,12 +85,12 @@ class Evaluator:
 
     @property
     def _kept(self):
-        """The arrays of single images that some metric reads."""
+        """The arrays of single images that the metrics read."""
         return {what for metric in self._metrics for what in metric.keeps}
 
     @functools.cached_property
     def _real_key(self):
-        """All that the statistics of the real images depend on."""
+        """The settings that the statistics of the real images depend on."""
         return {
             **self.real.provenance,
             "fingerprint": self.real.fingerprint(),
@@ -97,16 +102,31 @@ class Evaluator:
 
     @functools.cached_property
     def real_statistics(self):
-        """`FeatureStatistics` of the real images, from the cache if it has them."""
+        """The `FeatureStatistics` of the real images, from the cache if it has them."""
         kept = sorted(self._kept - {"logits"})
         keep = min(self.num_real, self.num_samples) if kept else 0
+        if any(metric.per_class for metric in self._metrics):
+            kept = [*kept, *_OF_ALL]
         key = {**self._real_key, "kept": kept, "keep": keep}
-        empty = FeatureStatistics(self.num_real, kept, keep, "real images")
-        compute = functools.partial(self._extractor.fill, empty, self.real)
-        return statistics.cached(key, compute, self._cache_dir)
+
+        def compute():
+            empty = FeatureStatistics(self.num_real, kept, keep, "real images")
+            found = self._extractor.fill(empty, self.real)
+            if self.num_real < self.real.num_images:
+                found.label_counts = self.real.label_counts()
+            return found
+
+        return feature_statistics.cached(key, compute, self._cache_dir)
+
+    @property
+    def label_counts(self):
+        """{label: number of images} of all real images; None if they have no classes."""
+        return self.real_statistics.label_counts if self.real.has_labels else None
 
     def settings_sha256(self, **provenance):
-        """SHA-256 of all that scores depend on, except weights: scores compare if it is equal.
+        """Returns the SHA-256 of all that scores depend on, except weights.
+
+        Scores compare only if it is equal.
 
         Args:
             **provenance: JSON values of the images to score, such as `SamplingConfig.provenance()`.
@@ -120,10 +140,10 @@ class Evaluator:
             }
         )
 
-    def sanity(self):
-        """The FID between two halves of the real images: the score of a perfect generator."""
+    def real_vs_real_fid(self):
+        """Computes the FID between two halves of the real images: a perfect generator's score."""
         halves = self.real_statistics.halves
-        scores, notes = _noting_warnings(metrics.measure_sanity, *halves)
+        scores, notes = _noting_warnings(metrics.measure_real_vs_real, *halves)
         return self._record(*scores[0], self.num_real // 2, notes, {})
 
     def score(self, image_set, **provenance):
@@ -131,32 +151,55 @@ class Evaluator:
 
         Args:
             image_set: `ImageSet`.
-            **provenance: JSON values to add to each record, such as the step; not hashed.
+            **provenance: more JSON values for each record, such as the step; not hashed.
 
         Returns:
-            A list of dicts, one for each `Measurement`: prdc makes four.
+            A list of dicts, one for each `Measurement`.
 
         Raises:
             EvaluationError: the images differ in size from the real ones, are too few, or have
                 features that are not finite.
         """
         self._check(image_set)
-        empty = FeatureStatistics(self.num_samples, self._kept, name="scored images")
-        fake = self._extractor.fill(empty, image_set)
+        result = []
+        for per_class in (False, True):
+            chosen = [metric for metric in self._metrics if metric.per_class == per_class]
+            if chosen:
+                result += self._measure(chosen, *self._scored(image_set, per_class), provenance)
+        # In the order of the metrics, whatever the order of the passes.
+        return [record for name in self.metric_names for metric, record in result if metric == name]
+
+    def _scored(self, image_set, per_class):
+        """Returns the image set of a pass, the number of its images, and the arrays to keep."""
+        if not per_class:
+            return image_set, self.num_samples, self._kept
+        classes = np.unique(self.real_statistics.kept("all_labels")).tolist()
+        balanced = image_set.balanced(classes)
+        if balanced is image_set:
+            return image_set, self.num_samples, _OF_ALL
+        in_each = self.num_samples // len(classes)
+        if in_each < 2:
+            wanted = f"at least {2 * len(classes)} for intra_fid, 2 of each class"
+            raise ConfigError("num_samples", self.num_samples, wanted)
+        return balanced, in_each * len(classes), _OF_ALL
+
+    def _measure(self, chosen, image_set, count, kept, provenance):
+        """Extracts the features of an image set; returns (metric's name, record) of each score."""
+        fake = self._extractor.fill(FeatureStatistics(count, kept, name="scored images"), image_set)
         provenance = {
             **image_set.provenance,
             "settings_sha256": self.settings_sha256(**image_set.provenance),
             **provenance,
         }
         few = []
-        if self.num_samples < metrics.MIN_SAMPLES:
-            few = [f"only {self.num_samples} images were scored; published scores use 50,000"]
+        if count < metrics.MIN_SAMPLES:
+            few = [f"only {count} images were scored; published scores use 50,000"]
         result = []
-        for metric in self._metrics:
+        for metric in chosen:
             scores, notes = _noting_warnings(metric.measure, self.real_statistics, fake)
-            result += [
-                self._record(*score, self.num_samples, few + notes, provenance) for score in scores
-            ]
+            for score in scores:
+                record = self._record(*score, count, few + notes, provenance)
+                result.append((metric.name, record))
         return result
 
     def _check(self, image_set):
@@ -200,8 +243,77 @@ class Evaluator:
 
 
 def _noting_warnings(measure, *statistics):
-    """What `measure` returns, and the texts of its warnings."""
+    """Returns the scores that `measure` returns, and the texts of its warnings."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         scores = measure(*statistics)
     return scores, [str(warning.message) for warning in caught]
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluationConfig:
+    """Settings of an evaluation: metrics, numbers of images, feature network, sampling.
+
+    Args:
+        metrics: of `metrics.REGISTRY`; None is the usual ones, and accuracy for garments.
+        num_samples: number of images to score; None is 50,000, or all images of a folder.
+        num_real: number of real images, chosen at random; None is all.
+        batch_size: number of images in a batch of one replica.
+        feature_network: "inception", "garments", or a path for `features.load_network`; None is
+            garments for the bundled images and inception for all others.
+        inception_path: see `inception.load`.
+        inception_sha256: see `inception.load`.
+        cache_dir: directory of cached real statistics; None does not cache.
+        sampling: `SamplingConfig` of generated images.
+        progress: whether to show progress bars on a terminal.
+    """
+
+    metrics: tuple | None = None
+    num_samples: int | None = None
+    num_real: int | None = None
+    batch_size: int = 64
+    feature_network: str | None = None
+    inception_path: str | None = None
+    inception_sha256: str | None = None
+    cache_dir: str | None = None
+    sampling: SamplingConfig = dataclasses.field(default_factory=SamplingConfig)
+    progress: bool = False
+
+    def evaluator(self, real, dataset, has_labels, available=50_000, strategy=None):
+        """Makes an `Evaluator` with this configuration.
+
+        Args:
+            real: `RealImages`.
+            dataset: the `dataset` setting of the real images, or None.
+            has_labels: whether the images to score have classes.
+            available: number of images to score if `num_samples` is None.
+            strategy: `tf.distribute.Strategy`; None is the current one.
+        """
+        strategy = strategy or tf.distribute.get_strategy()
+        with strategy.scope():
+            network = self._network(dataset)
+        return Evaluator(
+            real,
+            network,
+            self.metrics or _default_metrics(network, has_labels),
+            self.num_samples or available,
+            self.num_real,
+            self.batch_size,
+            strategy,
+            self.cache_dir,
+            self.progress,
+        )
+
+    def _network(self, dataset):
+        default = "garments" if dataset == "bundled" else "inception"
+        name = self.feature_network or ("inception" if self.inception_path else default)
+        if name == fashion_classifier.NAME:
+            return fashion_classifier.load()
+        if name == "inception":
+            return inception.load(self.inception_path, self.inception_sha256)
+        return load_network(name)
+
+
+def _default_metrics(network, has_labels):
+    usual = ("fid", "is", "kid", "prdc")
+    return (*usual, "accuracy") if network.name == fashion_classifier.NAME and has_labels else usual

@@ -1,7 +1,7 @@
-"""A small classifier of Fashion-MNIST garments: scores need no download.
+"""Classifier of Fashion-MNIST garments: a small feature network that needs no download.
 
-Its weights ship with the package. It was trained on Fashion-MNIST's 60,000 training images
-(`train_classifier.py`); the images bundled for training GANs are the other 10,000.
+Its weights come with the package. `train_classifier.py` trained it on Fashion-MNIST's 60,000
+training images. The images that come with the package, for GANs, are the other 10,000.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ BUNDLED = os.path.join(os.path.dirname(__file__), "bundled")
 
 
 def classifier():
-    """The network with fresh weights: uint8-valued images to features (64) and logits (10).
+    """Makes the network with initial weights: images in [0, 255] to features (64), logits (10).
 
-    The features are taken before their relu: none is ever constant, so their covariance is
-    regular.
+    Features are the values before the relu. None of them is constant, so their covariance matrix
+    is regular.
     """
     images = keras.Input((RESOLUTION, RESOLUTION, 1))
     hidden = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(images)
@@ -38,10 +38,10 @@ def classifier():
 
 
 def load(directory=BUNDLED):
-    """The trained classifier as a `FeatureNetwork`, its file checked against its SHA-256.
+    """Loads the trained classifier as a `FeatureNetwork`, after a check of the file's SHA-256.
 
     Raises:
-        EvaluationError: the weights are missing or are not those that the card describes.
+        EvaluationError: the weights are missing, or their SHA-256 is not that of the card.
     """
     try:
         weights, card = weight_files.read(os.path.join(directory, NAME))
@@ -60,11 +60,11 @@ def load(directory=BUNDLED):
 
 
 def save(model, directory, card):
-    """Writes weights and card; `load` reads them.
+    """Writes weights and card, which `load` reads.
 
     Args:
         model: a trained `classifier()`.
-        directory: existing files in it are replaced, the card last.
+        directory: of the files; existing ones are replaced, the card last.
         card: dict of JSON values, to which the weights' SHA-256 is added.
     """
     weights = {f"w{i}": array for i, array in enumerate(model.get_weights())}

@@ -1,4 +1,4 @@
-"""Feature networks: what turns images into the features and logits that scores are made of."""
+"""Feature networks, which turn images into features and logits for scores."""
 
 from __future__ import annotations
 
@@ -15,28 +15,27 @@ _ADVICE = "choose another one, or eval_every=none in training"
 
 
 class Features(NamedTuple):
-    """A feature vector for each image (n, d), and logits (n, classes) or None."""
+    """Feature vectors of images (n, d), and logits (n, classes) or None."""
 
     features: tf.Tensor
     logits: tf.Tensor | None
 
 
 class FeatureNetwork:
-    """Any function from images to features, with what a score must say about it.
+    """A function from images to features, with the facts about it that records of scores name.
 
-    A Python user wraps a function of their own in it; the functions of this package that load
-    networks return it.
+    Wrap your own function in it; the functions of this package that load networks return it.
 
     Args:
         function: takes float32 images (n, h, w, c) in [0, 255] and returns features (n, ...), or
             a dict with "features" and perhaps "logits". It must be traceable by `tf.function`.
-        name: for the scores' records.
+        name: of the network, for records of scores.
         sha256: of the weights, in hexadecimal.
-        preprocessing: what the function does to the images, in words.
-        channels: 1 or 3; gray images are repeated for a network of 3.
-        resolution: the only height and width it takes, or None if it resizes.
-        comparable: "yes" if its scores compare with published ones, "unverified" if that rests
-            on the user's word, else "no".
+        preprocessing: description of what the function does to the images before the network.
+        channels: 1 or 3; with 3, the channel of gray images is repeated.
+        resolution: the only height and width that it takes, or None if it resizes.
+        comparable: "yes" if its scores compare with published ones; "unverified" if only the
+            user says so; else "no".
     """
 
     def __init__(
@@ -51,7 +50,7 @@ class FeatureNetwork:
         self.comparable = comparable
 
     def check_images(self, image_shape):
-        """Raises EvaluationError if the network cannot see images of this (h, w, c)."""
+        """Raises EvaluationError if the network does not take images of this (h, w, c)."""
         height, width, channels = image_shape
         if self.resolution is not None and (height, width) != (self.resolution, self.resolution):
             raise EvaluationError(
@@ -65,7 +64,7 @@ class FeatureNetwork:
             )
 
     def __call__(self, images):
-        """Features of uint8 images (n, h, w, c): `Features` of float32."""
+        """Computes `Features` (float32) of uint8 images (n, h, w, c)."""
         images = tf.cast(images, tf.float32)
         if images.shape[-1] != self.channels:
             images = tf.image.grayscale_to_rgb(images)
@@ -80,10 +79,11 @@ def _flat(tensor):
 
 
 def load_network(path):
-    """A Keras or SavedModel network of the user's own; its scores compare only with each other.
+    """Loads a user's network from a Keras file or SavedModel.
 
-    The network takes float32 images in [-1, 1] and returns features (n, ...), or a dict with
-    "features" and perhaps "logits". A SavedModel is called itself, or by its `serving_default`.
+    Its scores compare only with each other. The network takes float32 images in [-1, 1]. It
+    returns features (n, ...), or a dict with "features" and perhaps "logits". A SavedModel must be
+    callable or have a signature `serving_default`.
 
     Args:
         path: a `.keras` file, or a SavedModel directory.
@@ -93,7 +93,7 @@ def load_network(path):
         (bilinear, anti-aliased).
 
     Raises:
-        EvaluationError: nothing there can be loaded, or it has no such outputs.
+        EvaluationError: the path has no network that loads here, or no function of one input.
     """
     path = path.rstrip("/")
     if not tf.io.gfile.exists(path):
@@ -114,11 +114,11 @@ def load_network(path):
 
 
 def keras_network(model, name, sha256):
-    """A `FeatureNetwork` from a Keras model in memory; see `load_network` for what it must be.
+    """Makes a `FeatureNetwork` of a Keras model with the inputs and outputs of `load_network`.
 
     Args:
         model: takes float32 images in [-1, 1] of 1 or 3 channels.
-        name: for the scores' records.
+        name: of the network, for records of scores.
         sha256: of its weights, in hexadecimal.
     """
     _, height, width, channels = model.input_shape
@@ -146,7 +146,7 @@ def _saved_model_network(path):
 
 
 def saved_model_function(path):
-    """The function of a SavedModel that takes images: itself, or its `serving_default`.
+    """Returns the function of a SavedModel that takes images: itself, or its `serving_default`.
 
     Raises:
         EvaluationError: the directory does not load, or has no function of one input.

@@ -1,37 +1,44 @@
-"""The image set of a generator, under each batch-norm mode."""
+"""Image sets of a generator: in memory, under each batch-norm mode, or exported."""
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import json
+import os
 
 import numpy as np
 import tensorflow as tf
 
-from sagan_tf import sampling
-from sagan_tf.errors import ConfigError
+from sagan_tf import files, sampling
+from sagan_tf.errors import ConfigError, EvaluationError, first_line
 from sagan_tf.evaluation.image_sets import ImageSet
 from sagan_tf.keras_compat import named_layers
 from sagan_tf.layers.conditional_batch_norm import MovingMoments
 
 BATCH_NORM_MODES = ("moving", "standing", "batch")
+LABEL_SHARES = ("data", "equal")
+BALANCED = "equally many of each class"
 
 
 @dataclasses.dataclass(frozen=True)
 class SamplingConfig:
-    """How images are generated for scoring.
+    """Settings of the images that are generated for scores.
 
-    Image i depends on the seed and on i. It depends on batch size and devices only with
-    `batch_norm="batch"`. Its label is `i % num_classes`, so that all classes are equally frequent.
+    Image i depends on the seed, on i, and on the shares of the labels. It depends on batch size
+    and devices only with `batch_norm="batch"`.
 
     Args:
         ema: whether to use the averaged weights or the raw ones.
         seed: int, of the latents.
         truncation: deviation of the latents, in (0, 1].
-        batch_norm: which statistics normalize. "moving" takes those of training. "standing" takes
-            averages over batches generated for this purpose (arXiv:1809.11096, section 4.1).
-            "batch" takes those of each batch that is scored, over all devices.
-        standing_batches: batches for "standing".
-        standing_batch_size: images in each of them.
+        batch_norm: source of the statistics that normalize. "moving" takes those of training.
+            "standing" takes averages over batches generated for this purpose (arXiv:1809.11096,
+            section 4.1). "batch" takes those of each batch that is scored, over all devices.
+        standing_batches: number of batches for "standing".
+        standing_batch_size: number of images in each of them.
+        label_shares: "data" gives each class its share of the real images. "equal" gives all
+            classes an equal share.
 
     Raises:
         ConfigError: a value that is not allowed.
@@ -43,65 +50,163 @@ class SamplingConfig:
     batch_norm: str = "moving"
     standing_batches: int = 100
     standing_batch_size: int = 64
+    label_shares: str = "data"
 
     def __post_init__(self):
-        if self.batch_norm not in BATCH_NORM_MODES:
-            wanted = f"one of {', '.join(BATCH_NORM_MODES)}"
-            raise ConfigError("batch_norm", self.batch_norm, wanted)
+        for name, allowed in (("batch_norm", BATCH_NORM_MODES), ("label_shares", LABEL_SHARES)):
+            if getattr(self, name) not in allowed:
+                raise ConfigError(name, getattr(self, name), f"one of {', '.join(allowed)}")
         if not 0.0 < self.truncation <= 1.0:
             raise ConfigError("truncation", self.truncation, "in (0, 1]")
         for name in ("standing_batches", "standing_batch_size"):
             if getattr(self, name) < 1:
                 raise ConfigError(name, getattr(self, name), "a whole number above 0")
 
-    def provenance(self):
-        """Returns these settings for the records of scores: a dict of JSON values."""
+    def class_weights(self, label_counts, num_classes):
+        """Returns integers (num_classes,) to which label frequencies are proportional.
+
+        Args:
+            label_counts: {label: number of real images}, or None if they have no classes.
+            num_classes: of the generator, or None.
+
+        Returns:
+            None for equal shares.
+
+        Raises:
+            EvaluationError: the real images have a label that the generator does not know.
+        """
+        if self.label_shares == "equal" or num_classes is None or label_counts is None:
+            return None
+        unknown = [label for label in label_counts if not 0 <= label < num_classes]
+        if unknown:
+            raise EvaluationError(
+                f"the real images have the label {unknown[0]}, but the generator has only "
+                f"{num_classes} classes; score it with label_shares=equal"
+            )
+        weights = np.array([label_counts.get(label, 0) for label in range(num_classes)], np.int64)
+        return None if np.all(weights == weights[0]) else weights
+
+    def provenance(self, weights=None):
+        """Returns the settings for records of scores: a dict of JSON values.
+
+        Args:
+            weights: from `class_weights`. Records of equal shares do not name the shares, as in
+                earlier versions, which knew no others.
+        """
         settings = dataclasses.asdict(self)
+        del settings["label_shares"]
         if self.batch_norm != "standing":
             del settings["standing_batches"], settings["standing_batch_size"]
-        return settings
+        return settings if weights is None else {**settings, "labels": "the data's shares"}
 
-    def inputs(self, count, latent_dim, num_classes):
-        """Returns float32 latents (count, latent_dim) and int32 labels (count,), 0, 1, 2, ..."""
-        latents = sampling.latents(self.seed, count, latent_dim, self.truncation)
-        return latents.numpy(), np.arange(count, dtype=np.int32) % (num_classes or 1)
+    def inputs(self, count, latent_dim, num_classes, weights=None):
+        """Returns float32 latents (count, latent_dim) and int32 labels (count,).
+
+        Args:
+            count: number of images.
+            latent_dim: of the generator.
+            num_classes: of the generator, or None.
+            weights: from `class_weights`; None gives the labels 0, 1, 2, ... in turn.
+        """
+        latents = sampling.latents(self.seed, count, latent_dim, self.truncation).numpy()
+        if weights is None:
+            return latents, np.arange(count, dtype=np.int32) % (num_classes or 1)
+        return latents, labels_in_shares(weights, count)
 
 
-class GeneratedImages(ImageSet):
+def labels_in_shares(weights, count):
+    """Returns labels whose frequencies are proportional to weights, int32 (count,).
+
+    Label i is the class that is furthest behind its share of i + 1 images. So the first n labels
+    are in these shares too, within one image, and equal weights give 0, 1, 2, ... in turn.
+
+    Args:
+        weights: integers (num_classes,), at least 0, not all 0.
+        count: number of labels.
+    """
+    behind, labels, total = np.zeros(len(weights), np.int64), [], weights.sum()
+    for _ in range(count):
+        behind += weights
+        labels.append(np.argmax(behind))
+        behind[labels[-1]] -= total
+    return np.array(labels, np.int32)
+
+
+class _SampledImages(ImageSet):
+    """Base of the images that a generator makes of sampled latents and labels.
+
+    Args:
+        sampling_config: `SamplingConfig`.
+        latent_dim: of the generator.
+        num_classes: of the generator, or None.
+        **provenance: changes to the provenance of the sampling configuration.
+    """
+
+    def __init__(self, sampling_config, latent_dim, num_classes, **provenance):
+        self.has_labels = num_classes is not None
+        self._sampling_config = sampling_config
+        self._input_sizes = latent_dim, num_classes
+        self._changes = provenance
+        self._balanced = {}  # image sets by their labels
+        self.follow(None)
+
+    def follow(self, label_counts):
+        """Gives each class its share of the real images, unless the configuration forbids it.
+
+        Args:
+            label_counts: {label: number of real images}; None samples the classes equally.
+        """
+        self._weights = self._sampling_config.class_weights(label_counts, self._input_sizes[1])
+        self.provenance = {**self._sampling_config.provenance(self._weights), **self._changes}
+
+    def batches(self, num_images, batch_size):
+        """Yields (latents, labels) of `batch_size` rows each; the last may have surplus rows."""
+        inputs = self._sampling_config.inputs(num_images, *self._input_sizes, self._weights)
+        return cut(inputs, batch_size)
+
+    def balanced(self, labels):
+        """See `ImageSet.balanced`; the images come from the same generator."""
+        key = tuple(labels)
+        if key not in self._balanced:  # the extractor compiles a program for each set
+            images = copy.copy(self)
+            images._weights = np.zeros(self._input_sizes[1], np.int64)
+            images._weights[list(key)] = 1
+            images.provenance = {**self.provenance, "labels": BALANCED}
+            self._balanced[key] = images
+        return self._balanced[key]
+
+
+class GeneratedImages(_SampledImages):
     """Images of a copy of a generator; the generator itself is not changed.
 
     Args:
         generator: a `Generator`.
         sampling_config: `SamplingConfig`.
         strategy: `tf.distribute.Strategy` to put the copy on; None is the current one.
+        label_counts: {label: number of real images}; None samples the classes equally.
     """
 
-    def __init__(self, generator, sampling_config, strategy=None):
+    def __init__(self, generator, sampling_config, strategy=None, label_counts=None):
+        super().__init__(sampling_config, generator.latent_dim, generator.num_classes)
+        self.follow(label_counts)
         self.image_shape = (generator.resolution, generator.resolution, generator.channels)
-        self.has_labels = generator.num_classes is not None
-        self.provenance = sampling_config.provenance()
-        self._sampling_config = sampling_config
-        self._input_sizes = generator.latent_dim, generator.num_classes
         with (strategy or tf.distribute.get_strategy()).scope():
             self._generator = type(generator).from_config(generator.get_config())
         self.update(generator)
 
     def update(self, generator):
-        """Takes on the weights that a generator of this kind has now."""
-        copy = _copy(generator)
+        """Copies the weights of `generator`, which has the same configuration as the first one."""
+        fresh = _copy(generator)
         if self._sampling_config.batch_norm == "standing":
-            set_standing_statistics(copy, self._sampling_config)
-        self._generator.set_weights(copy.get_weights())
-
-    def batches(self, num_images, batch_size):
-        """Yields (latents, labels), each of `batch_size` rows; the last may have surplus rows."""
-        return cut(self._sampling_config.inputs(num_images, *self._input_sizes), batch_size)
+            set_standing_statistics(fresh, self._sampling_config, self._weights)
+        self._generator.set_weights(fresh.get_weights())
 
     def images(self, latents, labels):
-        """Generates uint8 images; `tf.function` traces it on any replica."""
+        """Generates uint8 images; `tf.function` traces this method on any replica."""
         if self._sampling_config.batch_norm != "batch":
             return sampling.to_uint8(self._generator(latents, labels, training=False))
-        # training=True normalizes by the batch, but also moves statistics: put them back.
+        # training=True normalizes by the batch and also updates the moving statistics. The old
+        # values are put back.
         variables = self._generator.non_trainable_variables
         before = [tf.identity(variable) for variable in variables]
         images = self._generator(latents, labels, training=True)
@@ -127,13 +232,16 @@ def _copy(generator):
     return copy
 
 
-def set_standing_statistics(generator, sampling_config):
+def set_standing_statistics(generator, sampling_config, weights=None):
     """Sets batch-norm statistics to their averages over batches generated for this purpose.
 
+    These are the standing statistics of BigGAN (arXiv:1809.11096, section 4.1).
+
     Args:
-        generator: a trainable `Generator` of its own; the momentum of its norms is lost.
-        sampling_config: `SamplingConfig`. The seed is its seed plus one: the statistics come from
-            other images than those that are scored.
+        generator: a trainable copy of a `Generator`; its norms lose their momentum.
+        sampling_config: `SamplingConfig`. The batches use its seed plus one, so the statistics
+            come from other images than those that are scored.
+        weights: of the classes, from `SamplingConfig.class_weights`.
     """
     original = generator.get_weights()
     norms = [layer for _, layer in named_layers(generator) if isinstance(layer, MovingMoments)]
@@ -143,7 +251,8 @@ def set_standing_statistics(generator, sampling_config):
     call = tf.function(lambda latents, labels: generator(latents, labels, training=True))
     count, size = sampling_config.standing_batches, sampling_config.standing_batch_size
     sampling_config = dataclasses.replace(sampling_config, seed=sampling_config.seed + 1)
-    inputs = sampling_config.inputs(count * size, generator.latent_dim, generator.num_classes)
+    sizes = generator.latent_dim, generator.num_classes
+    inputs = sampling_config.inputs(count * size, *sizes, weights)
     means = [0.0] * len(statistics)
     for batch in cut(inputs, size):
         generator.set_weights(original)  # a call also moves the spectral norms' vectors
@@ -152,3 +261,72 @@ def set_standing_statistics(generator, sampling_config):
     generator.set_weights(original)
     for variable, mean in zip(statistics, means):
         variable.assign(mean)
+
+
+class ExportedImages(_SampledImages):
+    """Images of an exported SavedModel, from its `serving_default` signature.
+
+    Latents and labels equal those of `GeneratedImages` with the same `SamplingConfig`.
+
+    Args:
+        path: one version of an export, or the directory of versions, of which it takes the newest.
+        sampling_config: `SamplingConfig` with the default `ema` and `batch_norm`, since an export
+            holds only the averaged weights, with the moving statistics.
+
+    Raises:
+        ConfigError: another `ema` or `batch_norm`.
+        EvaluationError: there is no export, or its signature has other inputs or outputs.
+    """
+
+    def __init__(self, path, sampling_config):
+        for name in ("ema", "batch_norm"):
+            value, exported = getattr(sampling_config, name), getattr(SamplingConfig, name)
+            if value != exported:
+                raise ConfigError(name, value, f"{exported} for an export, which holds no other")
+        self.path = _newest_version(files.exact_path("export_dir", path))
+        self.card = _read_card(self.path)
+        self._generate = _serving_default(self.path)
+        inputs = self._generate.structured_input_signature[1]
+        self._label_type = inputs["labels"].dtype if "labels" in inputs else None
+        sizes = inputs["latents"].shape[-1], self.card["config"]["num_classes"]
+        super().__init__(sampling_config, *sizes, batch_norm="as exported")
+        self.image_shape = tuple(self._generate.structured_outputs["images"].shape[1:])
+
+    def images(self, latents, labels):
+        """Generates uint8 images; `tf.function` traces this method."""
+        arguments = {"latents": latents}
+        if self._label_type is not None:
+            arguments["labels"] = tf.cast(labels, self._label_type)
+        return sampling.to_uint8(self._generate(**arguments)["images"])
+
+
+def _newest_version(path):
+    if not tf.io.gfile.isdir(path):
+        raise EvaluationError(f"export_dir={path!r} is no directory; it must hold an export")
+    versions = list(files.numbered_directories(path).values())
+    return os.path.join(path, versions[-1]) if versions else path
+
+
+def _read_card(path):
+    card_path = os.path.join(path, "assets.extra", "sagan.json")
+    if not tf.io.gfile.exists(card_path):
+        raise EvaluationError(f"export_dir={path!r} is no export of ours: there is no {card_path}")
+    return json.loads(files.read_text(card_path))
+
+
+def _serving_default(path):
+    try:
+        model = tf.saved_model.load(path)
+    except (OSError, ValueError) as error:
+        reason = first_line(error)
+        raise EvaluationError(f"export_dir={path!r} does not load: {reason}") from error
+    generate = model.signatures.get("serving_default")
+    if (
+        generate is None
+        or "latents" not in generate.structured_input_signature[1]
+        or "images" not in generate.structured_outputs
+    ):
+        raise EvaluationError(f"export {path}: serving_default does not map latents to images")
+    # The signature lives as long as the object that it was loaded with.
+    generate.loaded_from = model
+    return generate

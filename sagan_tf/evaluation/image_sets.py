@@ -1,4 +1,4 @@
-"""The contract of image sets: what can be scored, and what scores are relative to."""
+"""Contract of image sets: images to score, and real images to score them against."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class ImageSet(abc.ABC):
 
     Attributes:
         image_shape: (height, width, channels) of each image.
-        has_labels: whether the labels are classes; if not, they are ignored.
-        num_images: how many images there are; None if there is no limit.
+        has_labels: whether the labels are classes; otherwise they have no effect.
+        num_images: number of images; None without a limit.
         provenance: dict of JSON values for the records of scores: all that the images depend on,
             except weights. Scores with different values do not compare.
     """
@@ -31,7 +31,7 @@ class ImageSet(abc.ABC):
         Equal arguments give equal batches. The last batch may have surplus rows at its end.
 
         Args:
-            num_images: how many images the batches make without the surplus.
+            num_images: number of images in the batches, without the surplus.
             batch_size: rows of each array.
         """
 
@@ -45,9 +45,19 @@ class ImageSet(abc.ABC):
             *batch: tensors of the arrays that `batches` yields.
         """
 
+    def balanced(self, labels):
+        """Returns an image set with equally many images of each of these classes.
+
+        Images that exist already are as they are: without an override it is the set itself.
+
+        Args:
+            labels: of the classes, in ascending order.
+        """
+        return self
+
 
 class RealImages(ImageSet):
-    """An image set that others can be scored against: it has a size and a fingerprint.
+    """An image set to score others against, with a size and a fingerprint.
 
     Its batches are (images, labels).
     """
@@ -55,6 +65,10 @@ class RealImages(ImageSet):
     def images(self, images, labels):
         """Returns the images of the batch, which need no computation."""
         return images
+
+    @abc.abstractmethod
+    def label_counts(self):
+        """Returns {label: number of images} of the whole set."""
 
     @abc.abstractmethod
     def fingerprint(self):

@@ -1,6 +1,6 @@
-"""The network that FID and Inception Score are defined on: Inception, as of 2015-12-05.
+"""Inception of 2015-12-05, the network that defines FID and Inception Score.
 
-Published scores come from this network's weights and its own resize; another Inception (Keras's,
+Published scores come from the weights and the resize of this network. Another Inception (Keras's,
 torchvision's) or another resize gives other numbers.
 """
 
@@ -29,26 +29,26 @@ _PREPROCESSING = "bilinear resize to 299x299 without anti-aliasing, (pixels - 12
 
 
 def cache_directory():
-    """Where downloads and statistics are kept: $SAGAN_TF_CACHE, or ~/.cache/sagan_tf."""
+    """Returns the directory of downloads and statistics: $SAGAN_TF_CACHE, or ~/.cache/sagan_tf."""
     default = os.path.join(os.path.expanduser("~"), ".cache", "sagan_tf")
     return os.environ.get("SAGAN_TF_CACHE", default)
 
 
 def load(path=None, sha256=None):
-    """The Inception network, from a path, the cache, or a download.
+    """Loads the Inception network from a path, from the cache, or from a download.
 
     Args:
-        path: the graph (a file), or TF-GAN's SavedModel of it (a directory). None looks into
-            the cache and, if it is not there, downloads the graph into it.
-        sha256: the hash that the file or directory must have. None demands the graph's; TF-GAN
-            publishes none for its SavedModel, so there it must be given.
+        path: the graph (a file), or TF-GAN's SavedModel of it (a directory). None takes the graph
+            from the cache, after a download if the cache does not have it.
+        sha256: the hash that the file or directory must have. None is the hash of the graph. For
+            TF-GAN's SavedModel it must be given, since TF-GAN publishes none.
 
     Returns:
         A `FeatureNetwork` with features of 2048 numbers and logits of 1008 classes.
 
     Raises:
-        EvaluationError: it is not there and cannot be downloaded, has another hash, or lacks the
-            tensors; the message says what to do.
+        EvaluationError: the network does not exist and cannot be downloaded, has another hash, or
+            lacks a tensor. The message says what to do.
     """
     if path is None:
         path = os.path.join(cache_directory(), GRAPH_FILE)
@@ -62,10 +62,10 @@ def load(path=None, sha256=None):
 
 
 def download(path, url=GRAPH_URL, sha256=GRAPH_SHA256):
-    """Downloads the graph to `path`; the file appears only whole and with the right hash.
+    """Downloads the graph to `path`; the file appears whole and with the right hash, or not.
 
     Raises:
-        EvaluationError: no network, or another hash.
+        EvaluationError: the download failed, has another hash, or cannot be written.
     """
     try:
         with urllib.request.urlopen(url, timeout=60) as response:
@@ -89,7 +89,7 @@ def _how_to_get_it(path):
 
 def _check_hash(path, actual, expected):
     if actual != expected:
-        raise EvaluationError(f"{path} has sha256 {actual}, not {expected}: it is not what it says")
+        raise EvaluationError(f"{path} has sha256 {actual}, not {expected}: it is another file")
 
 
 def _graph(path, sha256):
@@ -110,7 +110,7 @@ def _graph(path, sha256):
 
 
 def _renew_batch_norms(graph_def):
-    """Replaces an op of 2015 that TensorFlow 2's functions refuse by its successor."""
+    """Replaces an op of 2015 by its successor, since TensorFlow 2's functions refuse it."""
     for node in [n for n in graph_def.node if n.op == "BatchNormWithGlobalNormalization"]:
         images, mean, variance, beta, gamma = node.input
         if not node.attr["scale_after_normalization"].b:
@@ -127,11 +127,11 @@ def _renew_batch_norms(graph_def):
 
 def _graph_function(graph_def):
     classifier = _input_name(graph_def, "softmax/logits/MatMul", 1)
-    # Only what is needed: the rest reshapes to a batch of one image.
+    # Without the ops that reshape to a batch of one image.
     graph_def = tf.compat.v1.graph_util.extract_sub_graph(graph_def, ["pool_3", classifier])
 
     def run(images):
-        # From ExpandDims on, the graph resizes and normalizes by itself.
+        # After ExpandDims the graph itself resizes and normalizes.
         pool, weights = tf.graph_util.import_graph_def(
             graph_def,
             input_map={"ExpandDims:0": images},
@@ -164,7 +164,7 @@ def _saved_model(path, sha256):
     call = saved_model_function(path)
 
     def function(images):
-        # TensorFlow 1's bilinear resize, the one inside the graph: no half-pixel centres.
+        # The resize of the graph is TensorFlow 1's: bilinear, without half-pixel centres.
         images = tf.compat.v1.image.resize_bilinear(images, (_SIZE, _SIZE))
         outputs = call((images - 128.0) / 128.0)
         if not {"pool_3", "logits"} <= set(outputs):

@@ -1,4 +1,4 @@
-"""Mean and covariance of features, in one pass and in memory of features x features."""
+"""Moments: mean and covariance of features in one pass, in memory of features x features."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from sagan_tf.errors import EvaluationError
 
 
 def check_features(features, name="features"):
-    """The features as a float64 array (n, d).
+    """Returns the features as a float64 array (n, d).
 
     Args:
         features: array of numbers (n, d).
-        name: what to call them in an error.
+        name: of the features in error messages.
 
     Raises:
         EvaluationError: another shape, no rows or columns, or a value that is not finite.
@@ -34,14 +34,14 @@ def check_features(features, name="features"):
 
 
 class Moments:
-    """Count, mean and covariance of any number of feature vectors, gathered batch by batch.
+    """Count, mean and covariance of any number of feature vectors, computed batch by batch.
 
     The sum of squares is kept about the running mean (Chan, Golub & LeVeque 1979), so neither the
     order nor the size of the batches matters beyond float64 rounding, and shards can be merged.
 
     Args:
         dimension: length of a feature vector.
-        name: what to call them in an error.
+        name: of the features in error messages.
     """
 
     def __init__(self, dimension, name="features"):
@@ -53,7 +53,7 @@ class Moments:
 
     @classmethod
     def of(cls, features, name="features"):
-        """The moments of an array (n, d); moments are returned as they are."""
+        """Returns the moments of an array (n, d), or `features` itself if it is `Moments`."""
         if isinstance(features, cls):
             return features
         features = check_features(features, name)
@@ -89,7 +89,7 @@ class Moments:
         return self
 
     def merge(self, *others):
-        """Adds what other moments saw."""
+        """Adds the feature vectors of other moments."""
         for other in others:
             self._check_dimension(other.dimension)
             if other.count:
@@ -113,12 +113,12 @@ class Moments:
             )
 
     def arrays(self):
-        """What `from_arrays` makes these moments of again: a dict of arrays."""
+        """Returns a dict of arrays, from which `from_arrays` makes equal moments."""
         return {"count": np.int64(self.count), "mean": self.mean, "scatter": self._scatter}
 
     @classmethod
     def from_arrays(cls, arrays, name="features"):
-        """The moments that `arrays()` described."""
+        """Returns the moments of which `arrays()` gave these arrays."""
         moments = cls(len(arrays["mean"]), name)
         moments.count = int(arrays["count"])
         moments.mean = np.array(arrays["mean"])

@@ -1,7 +1,7 @@
-"""Trains the garment classifier: `python -m sagan_tf.evaluation.train_classifier DIRECTORY`.
+"""Training of the garment classifier: `python -m sagan_tf.evaluation.train_classifier DIRECTORY`.
 
-DIRECTORY holds Fashion-MNIST's IDX files. Training sees the 60,000 training images; the bundled
-10,000, which GANs learn from and are scored against, only measure the accuracy.
+DIRECTORY holds Fashion-MNIST's IDX files. The classifier learns the 60,000 training images. The
+10,000 images that come with the package, for GANs and their scores, only measure its accuracy.
 """
 
 import sys
@@ -20,12 +20,12 @@ SEED = 0
 
 
 def train(images, labels, epochs=EPOCHS):
-    """A classifier of uint8 images (n, 32, 32, 1), trained with mirroring and cosine decay.
+    """Trains a classifier with mirrored images and cosine decay, and returns it.
 
     Args:
-        images: uint8.
+        images: uint8 (n, 32, 32, 1).
         labels: int (n,) in [0, 10).
-        epochs: passes over the images.
+        epochs: number of passes over the images.
     """
     keras.utils.set_random_seed(SEED)
     model = fashion_classifier.classifier()
@@ -45,13 +45,13 @@ def train(images, labels, epochs=EPOCHS):
 
 
 def accuracy(model, images, labels):
-    """Share of images that the classifier puts into their class."""
+    """Returns the share of images that the classifier puts into their class."""
     logits = model.predict(images, batch_size=1000, verbose=0)["logits"]
     return float(np.mean(np.argmax(logits, axis=1) == labels))
 
 
 def main(directory, out=None):
-    """Trains, measures and saves the classifier where `fashion_classifier.load` finds it."""
+    """Trains the classifier, measures its accuracy, and saves it for `fashion_classifier.load`."""
     settings = config.get("fashion_mnist_32")
     training = sources.open_source(settings.replace(dataset=f"idx:{directory}", split="train"))
     bundled = sources.open_source(settings)

@@ -1,1 +1,1 @@
-"""The paper's experiments: suites of presets that are trained and compared."""
+"""Experiments of the paper: suites of presets that are trained and compared."""

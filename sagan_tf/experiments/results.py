@@ -1,4 +1,4 @@
-"""What a suite found: rows for a CSV file, a Markdown table, and figures."""
+"""Results of a suite: rows for a CSV file, a Markdown table, and figures."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ import typing
 
 from sagan_tf import files
 from sagan_tf.config.presets import PRESETS
+from sagan_tf.evaluation import metrics
 from sagan_tf.visualization import curves
 
-_TITLES = {"fid": "FID", "is": "Inception Score"}
+_COMPARED = ("fid", "is")  # metrics with a best score, and with a score of the paper
 _SHOWN = ("fid", "is", "accuracy", "precision", "recall")  # the others are in the CSV file only
 _LOWER_IS_BETTER = ("fid",)
 
 
 class Row(typing.NamedTuple):
-    """One score of one checkpoint of one run."""
+    """One score of a checkpoint."""
 
     arm: str
     seed: int
@@ -32,9 +33,9 @@ class Row(typing.NamedTuple):
 
 
 def collect(suite_arms):
-    """All scores of a suite's runs as `Row`s, in the order of the arms.
+    """Returns all scores of a suite's runs as `Row`s, in the order of the arms.
 
-    `images_seen` counts real images: arms with several D updates a step see more in each.
+    `images_seen` counts real images: an arm with several D updates in a step sees more of them.
 
     Args:
         suite_arms: from `suites.arms`.
@@ -51,14 +52,17 @@ def collect(suite_arms):
 
 
 def write(rows, suite, scale, failures, out):
-    """Writes `SUITE.csv`, `SUITE.md` and one `SUITE_METRIC.png` a metric; returns their paths.
+    """Writes `SUITE.csv`, `SUITE.md` and a `SUITE_METRIC.png` for each metric.
 
     Args:
         rows: of `collect`, at least one.
         suite: its name.
         scale: "demo" or "full"; for the heading.
-        failures: {path of a run: what went wrong}.
+        failures: {path of a run: reason}.
         out: directory.
+
+    Returns:
+        The paths of the files.
     """
     contents = {
         f"{suite}.csv": to_csv(rows),
@@ -72,7 +76,7 @@ def write(rows, suite, scale, failures, out):
 
 
 def to_csv(rows):
-    """The rows as CSV text with a header."""
+    """Returns the rows as CSV text with a header."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(Row._fields)
@@ -81,37 +85,38 @@ def to_csv(rows):
 
 
 def to_markdown(rows, suite, scale, failures):
-    """A table of arms: last and best scores, mean and spread over seeds, and the paper's."""
-    metrics = _shown(rows)
-    header = ["arm", "seeds", *(f"{_title(name)}, last" for name in metrics)]
-    header += [f"{_title(name)}, best" for name in _TITLES if name in metrics]
-    header += [f"paper's {_title(name)}" for name in _TITLES]
+    """Returns a Markdown table of arms: their last and best scores, and those of the paper."""
+    shown = _shown(rows)
+    with_best = [name for name in _COMPARED if name in shown]
+    header = ["arm", "seeds", *(f"{metrics.short_title(name)}, last" for name in shown)]
+    header += [f"{metrics.short_title(name)}, best" for name in with_best]
+    header += [f"paper's {metrics.short_title(name)}" for name in _COMPARED]
     lines = [header, ["---"] * len(header)]
     for arm in dict.fromkeys(row.arm for row in rows):
         here = [row for row in rows if row.arm == arm]
         cells = [arm, str(len({row.seed for row in here}))]
-        cells += [_mean_and_spread(_last(here, name)) for name in metrics]
-        cells += [_mean_and_spread(_best(here, name)) for name in _TITLES if name in metrics]
-        cells += [str(PRESETS[arm].paper.get(name, "")) for name in _TITLES]
+        cells += [_mean_and_spread(_last(here, name)) for name in shown]
+        cells += [_mean_and_spread(_best(here, name)) for name in with_best]
+        cells += [str(PRESETS[arm].paper.get(name, "")) for name in _COMPARED]
         lines.append(cells)
     network, samples = rows[0].feature_network, rows[0].samples
     text = f"# {suite}, {scale} scale\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
     text += (
         f"\nMean ± standard deviation over seeds. {samples:,} images a score, {network} features"
         f"{'' if rows[0].comparable == 'yes' else ': not comparable with the paper'}. "
-        "The paper's are of ImageNet at 128x128.\n"
+        "The paper's scores are of ImageNet at 128x128.\n"
     )
     return text + "".join(f"\n{path}: {reason}.\n" for path, reason in failures.items())
 
 
 def figure(rows, metric):
-    """A PNG of one metric against the images seen, one line an arm."""
+    """Plots one metric against the real images seen, with a line for each arm: a PNG file."""
     series = {}
     for row in rows:
         if row.metric == metric:
             points = series.setdefault(row.arm, {})
             points.setdefault(row.images_seen, []).append(row.value)
-    return curves.score_figure(series, f"{_title(metric)} ({rows[0].feature_network})")
+    return curves.score_figure(series, f"{metrics.short_title(metric)} ({rows[0].feature_network})")
 
 
 def _shown(rows):
@@ -120,7 +125,7 @@ def _shown(rows):
 
 
 def _last(rows, metric):
-    """The score of each seed at its last step."""
+    """Returns the score of each seed at its last step."""
     last = {
         row.seed: row.value
         for row in sorted(rows, key=lambda row: row.step)
@@ -130,7 +135,7 @@ def _last(rows, metric):
 
 
 def _best(rows, metric):
-    """The best score of each seed."""
+    """Returns the best score of each seed."""
     best = min if metric in _LOWER_IS_BETTER else max
     values = {}
     for row in rows:
@@ -144,7 +149,3 @@ def _mean_and_spread(values):
         return ""
     spread = f" ± {statistics.stdev(values):.3g}" if len(values) > 1 else ""
     return f"{statistics.mean(values):.4g}{spread}"
-
-
-def _title(metric):
-    return _TITLES.get(metric, metric)

@@ -1,8 +1,8 @@
-"""The paper's experiments: suites of arms that are trained, scored at the same steps and compared.
+"""Suites of the paper's experiments: their arms are trained, scored at equal steps, and compared.
 
-Every arm is a preset (`presets.py`). At full scale it is trained as it is; at demo scale on the
-bundled images, with all that makes the arms differ kept: which networks have spectral norm, the
-ratio of the learning rates, what stands in the attention slot, and at which share of the image.
+An arm is a preset (`config/presets.py`). Full scale trains the preset unchanged. Demo scale trains
+on the bundled images and keeps the differences between the arms: the networks with spectral norm,
+the ratio of the learning rates, the block at the attention position, and its share of the image.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ SUITES = {
     "comparison": ("sngan_projection_128", "sagan_feat64"),
 }
 SCALES = ("demo", "full")
-# The demo has no Inception Score of its own: it is the same formula on the garments' classifier.
-METRICS = ("fid", "is", "accuracy", "prdc")
-_CHECKPOINTS = 5  # scored in each run, evenly spaced
+# At demo scale, Inception Score is the same formula with the logits of the garment classifier.
+_SCORED = ("fid", "is", "accuracy", "prdc")
+_CHECKPOINTS = 5  # number of checkpoints to score in each run, evenly spaced
 _DEMO = {
     "dataset": "bundled",
     "resolution": 32,
@@ -43,7 +43,7 @@ _DEMO = {
     "sample_every": 100,
     "eval_network": "garments",
 }
-_DEMO_RATE = 3.0  # short runs take longer steps; the ratio of the two rates stays
+_DEMO_RATE = 3.0  # short runs need higher learning rates; their ratio stays
 _DEMO_SAMPLES = 2000
 _COMMANDS = "sagan_tf.commands"
 
@@ -62,23 +62,23 @@ class Arm:
 
     @property
     def name(self):
-        """The arm's preset."""
+        """The name of the arm's preset."""
         return self.config.preset
 
     @property
     def steps(self):
-        """The steps to score: those of the checkpoints."""
+        """The steps of the checkpoints, which evaluation scores."""
         every, total = self.config.checkpoint_every, self.config.train_steps
         return sorted({*range(every, total + 1, every), total})
 
     def scores(self):
-        """The newest record of each (step, metric) that evaluation has left in the run."""
+        """Returns the newest record of each (step, metric) in the run's `evaluation.jsonl`."""
         lines = scores.read(os.path.join(self.path, scores.FILE_NAME))
         newest = {(line["step"], line["metric"]): line for line in lines}
         return [newest[key] for key in sorted(newest) if key[0] in self.steps]
 
     def is_done(self):
-        """Whether this very configuration has been trained and scored at all steps."""
+        """Returns whether an equal configuration was trained and scored at all steps."""
         try:
             trained = run_directory.load(self.path).config
         except RunDirectoryError:
@@ -88,14 +88,15 @@ class Arm:
 
 
 def arms(suite, scale, seeds, out, changes=None):
-    """The runs of a suite, seed by seed.
+    """Returns the runs of a suite, seed by seed, as `Arm`s.
 
     Args:
         suite: of `SUITES`.
         scale: "demo" or "full".
-        seeds: how many; 0, 1, ...
-        out: directory of all runs, `out/runs/ARM/seed_N`; suites share the arms they share.
-        changes: configuration fields to set in every arm, whatever its preset and scale.
+        seeds: number of seeds, above 0; they are 0, 1, ...
+        out: directory of all runs, which are `out/runs/ARM/seed_N`. Two suites with the same arm
+            share its run.
+        changes: configuration fields to set in every arm; they override the preset and scale.
 
     Raises:
         ConfigError: an argument is not allowed.
@@ -121,7 +122,7 @@ def arms(suite, scale, seeds, out, changes=None):
 
 
 def demo(config):
-    """An arm on the bundled images, small enough for a CPU."""
+    """Returns an arm's configuration on the bundled images, small enough for a CPU."""
     return config.replace(
         **_DEMO,
         attention_resolution=_demo_attention(config),
@@ -131,36 +132,36 @@ def demo(config):
 
 
 def _demo_attention(config):
-    """The same share of a 32x32 image: attention at 64x64 of 128x128 becomes 16x16."""
+    """Returns the size of the same share of a 32x32 image: 64 of 128 pixels becomes 16."""
     if config.attention_resolution is None:
         return None
     return config.attention_resolution * _DEMO["resolution"] // config.resolution
 
 
 def _fits_demo(config):
-    """Whether the attention slot has a feature map of 8x8 or more to stand on."""
+    """Returns whether both networks have a feature map of the attention's size, from 8x8 on."""
     size = _demo_attention(config)
     return size is None or size in configs.attention_resolutions(_DEMO["resolution"])
 
 
 class Stopped(UserError):
-    """Ctrl-C or SIGTERM: everything is saved, and the same command goes on."""
+    """Ctrl-C or SIGTERM stopped a suite; all is saved, and the same command resumes it."""
 
 
 def run(suite_arms, train_flags=(), evaluate_flags=(), num_samples=None):
-    """Trains and scores all arms that are not done yet, each in processes of its own.
+    """Trains and scores all arms that are not done yet, each command in a process of its own.
 
     Args:
         suite_arms: from `arms`.
         train_flags: more flags for `train`.
         evaluate_flags: more flags for `evaluate`.
-        num_samples: images to score; None is 50,000, or 2,000 of the bundled data.
+        num_samples: number of images to score; None is 50,000, or 2,000 at demo scale.
 
     Returns:
-        {path of a run: what went wrong}; such an arm does not keep the others from running.
+        {path of a run: reason} of the arms that failed. The other arms run all the same.
 
     Raises:
-        Stopped: a signal came.
+        Stopped: SIGINT or SIGTERM arrived.
     """
     failures = {}
     for number, arm in enumerate(suite_arms, 1):
@@ -183,18 +184,18 @@ def run(suite_arms, train_flags=(), evaluate_flags=(), num_samples=None):
 
 
 def _evaluation(config, num_samples):
-    """The flags of `evaluate` for an arm."""
+    """Returns the flags of `evaluate` for an arm."""
     is_demo = config.eval_network is not None
     flags = [
         "--checkpoint=all",
-        f"--metrics={','.join(METRICS if is_demo else METRICS[:2])}",
+        f"--metrics={','.join(_SCORED if is_demo else _SCORED[:2])}",
         f"--num_samples={num_samples or (_DEMO_SAMPLES if is_demo else 50_000)}",
     ]
     return [*flags, f"--feature_network={config.eval_network}"] if is_demo else flags
 
 
 def _environment():
-    """Ours, in which commands find this very package and TensorFlow is as quiet as for us."""
+    """Returns our environment with this package on its path and TensorFlow's messages reduced."""
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     quiet = {"TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3")}
@@ -202,9 +203,9 @@ def _environment():
 
 
 def _call(command):
-    """Runs a command to its end; a signal goes to it first, so that it can save."""
+    """Runs a command to its end; it gets our signals first, so that it can save."""
     received = []
-    # Not among ours: a terminal's Ctrl-C would reach it twice, and the second one kills.
+    # In a session of its own: a terminal's Ctrl-C would reach it twice, and the second one kills.
     process = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, start_new_session=True, env=_environment()
     )

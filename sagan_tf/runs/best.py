@@ -1,4 +1,4 @@
-"""The best checkpoint of a run by FID, kept in `<run_dir>/best`, which is a run directory too."""
+"""Best checkpoint of a run by FID, in `<run_dir>/best`, which is a run directory too."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import tensorflow as tf
 
 from sagan_tf import files
+from sagan_tf.runs import json_lines
 from sagan_tf.runs.checkpoints import Checkpoints
 
 DIRECTORY = "best"
@@ -16,24 +17,25 @@ _COPIED = ("config.json", "class_names.json")
 
 
 def read(run_path):
-    """The FID record of the best checkpoint, or None if none was kept."""
-    path = os.path.join(files.exact_path("run_dir", run_path), DIRECTORY, _RECORD)
-    return json.loads(files.read_text(path)) if tf.io.gfile.exists(path) else None
+    """Returns the FID record of the best checkpoint, or None without one."""
+    directory = os.path.join(files.exact_path("run_dir", run_path), DIRECTORY)
+    lines = json_lines.read(os.path.join(directory, _RECORD))
+    return lines[-1] if lines else None
 
 
 def keep_if_best(run, model, records):
-    """Saves a model that has just been scored, if its FID is the lowest of the run so far.
+    """Saves a model with its new scores, if its FID is the lowest of the run so far.
 
-    `sagan_tf.load(<run_dir>/best)` loads it. Training, which removes old checkpoints, leaves it.
-    A best checkpoint that was scored under other settings does not compare and is replaced.
+    `sagan_tf.load(<run_dir>/best)` loads it. Training removes old checkpoints, but not this one.
+    A best checkpoint with scores of other settings does not compare, so it is replaced.
 
     Args:
         run: `RunDirectory`.
-        model: `SAGAN`, at the step that was scored.
-        records: of `Evaluator.score`; without a FID nothing is done.
+        model: `SAGAN`, at the step of the scores.
+        records: of `Evaluator.score`; without a FID the function does nothing.
 
     Returns:
-        Whether it was saved.
+        Whether it saved the model.
     """
     record = next((record for record in records if record["metric"] == "fid"), None)
     if record is None or _is_beaten(record, read(run.path)):

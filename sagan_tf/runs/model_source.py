@@ -58,7 +58,7 @@ def find(model_or_run_dir, checkpoint):
         model = checkpoints.load(run.path, _step(checkpoint))
     step = int(model.step.numpy())
     lines = scores.read(run.join(scores.FILE_NAME))
-    of_step = tuple(line for line in lines if line["step"] == step)
+    of_step = tuple(line for line in lines if line.get("step") == step)
     return ModelSource(model, dataclasses.asdict(run.config), of_step)
 
 

@@ -70,9 +70,24 @@ class RunDirectory:
             files.write_whole(self.join(_CLASS_NAMES), json.dumps(names, indent=2) + "\n")
 
     def read_class_names(self):
-        """Returns the names that `write_class_names` wrote, or None."""
+        """Returns the names that `write_class_names` wrote, or None.
+
+        Raises:
+            RunDirectoryError: the file is damaged.
+        """
         path = self.join(_CLASS_NAMES)
-        return tuple(json.loads(files.read_text(path))) if tf.io.gfile.exists(path) else None
+        if not tf.io.gfile.exists(path):
+            return None
+        try:
+            names = json.loads(files.read_text(path))
+        except ValueError:
+            names = None
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise RunDirectoryError(
+                f"{path} is damaged: it must be a JSON list of names; remove it to go on without "
+                "names, or resume training, which writes it again"
+            )
+        return tuple(names)
 
     def check_class_names(self, source):
         """Refuses data in which a label means another class than in the run so far.

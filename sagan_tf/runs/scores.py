@@ -1,4 +1,4 @@
-"""The JSON line of each score: the number, and all that it depends on."""
+"""Records of scores: one JSON line each, with the number and all that it depends on."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ import tensorflow as tf
 
 from sagan_tf import files, hashing
 from sagan_tf.errors import EvaluationError, first_line
+from sagan_tf.runs import json_lines
 
 FILE_NAME = "evaluation.jsonl"
 
 
 def versions():
-    """Versions of what computes the scores."""
+    """Returns the versions of Python and of the libraries that compute scores."""
     return {
         "python": platform.python_version(),
         "tensorflow": tf.__version__,
@@ -31,14 +32,14 @@ def versions():
 
 
 def config_sha256(config):
-    """SHA-256 of an `ExperimentConfig`."""
+    """Returns the SHA-256 of an `ExperimentConfig`."""
     return hashing.settings_sha256(dataclasses.asdict(config))
 
 
-class Reporter:
-    """Prints records: JSON on stdout for programs, a summary on stderr for people.
+class ScorePrinter:
+    """Prints records: JSON lines on stdout for programs, a summary on stderr for people.
 
-    Each warning reaches the people once.
+    It prints each warning once.
     """
 
     def __init__(self):
@@ -62,17 +63,18 @@ class Reporter:
 
 
 def append(path, records):
-    """Adds JSON lines to a file, which is never seen with half a line.
+    """Adds JSON lines to a file; a reader never sees half a line.
 
     Training and scoring may add at the same time. (Not in an object store: of two writers at the
     same moment, one may lose its lines.)
 
     Raises:
-        EvaluationError: it cannot be written.
+        EvaluationError: the file cannot be written.
     """
     try:
         with files.exclusive(os.path.dirname(path) or "."):
-            text = files.read_text(path) if tf.io.gfile.exists(path) else ""
+            text = json_lines.read_text(path) if tf.io.gfile.exists(path) else ""
+            text += "\n" if text and not text.endswith("\n") else ""  # after half a line
             lines = "".join(json.dumps(record) + "\n" for record in records)
             files.write_whole(path, text + lines)
     except (tf.errors.OpError, OSError) as error:
@@ -81,7 +83,5 @@ def append(path, records):
 
 
 def read(path):
-    """The records in a file of JSON lines; none if there is no file."""
-    if not tf.io.gfile.exists(path):
-        return []
-    return [json.loads(line) for line in files.read_text(path).splitlines()]
+    """Returns the records in a file of scores; none without a file. See `json_lines.read`."""
+    return json_lines.read(path)

@@ -174,7 +174,7 @@ def sample_inputs(config):
     Returns:
         latents float32 (n, latent_dim) and labels int32 (n,), in rows of 10 images.
     """
-    rows = min(config.num_classes or _SAMPLE_ROWS, _SAMPLE_ROWS)
-    classes = np.linspace(0, (config.num_classes or 1) - 1, rows).round().astype(np.int32)
-    labels = np.repeat(classes, _SAMPLE_COLUMNS)
+    classes = sampling.evenly_spaced_labels(config.num_classes, _SAMPLE_ROWS)
+    rows = _SAMPLE_ROWS if config.num_classes is None else len(classes)
+    labels = np.resize(np.repeat(classes, _SAMPLE_COLUMNS), rows * _SAMPLE_COLUMNS)
     return sampling.latents(config.seed, len(labels), config.latent_dim), tf.constant(labels)

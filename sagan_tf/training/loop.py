@@ -9,8 +9,8 @@ import tensorflow as tf
 from sagan_tf import ops
 from sagan_tf.data import pipeline, preflight, sources
 from sagan_tf.errors import ConfigError
-from sagan_tf.evaluation.runs import RunScorer
-from sagan_tf.evaluation.settings import EvaluationConfig
+from sagan_tf.evaluation.evaluator import EvaluationConfig
+from sagan_tf.evaluation.scoring import RunScorer
 from sagan_tf.models import factory
 from sagan_tf.runs import lock, run_directory
 from sagan_tf.runs.checkpoints import Checkpoints

@@ -82,7 +82,7 @@ class Reporter:
             self.say(f"warning: {warning}")
 
     def scores(self, step, records):
-        """Records and prints scores, as `evaluation.runs.RunScorer` gives them."""
+        """Records and prints scores, as `evaluation.scoring.RunScorer` gives them."""
         with self._writer.as_default(step=step):
             for record in records:
                 tf.summary.scalar(f"evaluation/{record['metric']}", record["value"])

@@ -1,1 +1,1 @@
-"""Pictures of what a model draws and where it looks."""
+"""Pictures of generated images and of attention."""

@@ -1,4 +1,4 @@
-"""Where the network looked: attention maps drawn over the image (SAGAN figures 1 and 5)."""
+"""Attention maps over images (SAGAN figures 1 and 5)."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from sagan_tf.visualization import sheets
 COLORS = ((230, 60, 50), (40, 170, 70), (50, 110, 230), (240, 160, 20), (150, 70, 200))
 # Fractions of height and width: the middle, and one point towards each corner.
 POINTS = ((0.5, 0.5), (0.25, 0.3), (0.25, 0.7), (0.8, 0.3), (0.8, 0.7))
-_DIM = 0.45  # how bright the image stays where nobody looks
-_STRONGEST = 0.8  # how much of the colour covers the place that is looked at most
-_DOT = 0.035  # radius in heights of the image
+_DIM = 0.45  # brightness of the image under attention 0, as a share
+_STRONGEST = 0.8  # opacity of the colour under the strongest attention
+_DOT = 0.035  # radius of a dot, as a share of the image's height
 
 
 def overlay(image, attention_map, point, color=COLORS[0]):
-    """One image with one query's attention over it, and a dot at the query.
+    """Lays the attention map of one query over an image, with a dot at the query.
 
-    The image is dimmed to gray; the place that the query looks at most has the query's colour.
+    The image becomes dim and gray. The place of the strongest attention gets the query's colour.
 
     Args:
         image: uint8 (h, w, 1 or 3).
         attention_map: float (keys_h, keys_w), at least 0; its scale does not matter.
-        point: the query, (row, column), each a fraction of the image in [0, 1).
-        color: of the dot and the map, three numbers to 255.
+        point: (row, column) of the query, fractions of the image in [0, 1).
+        color: of the dot and the map, three numbers from 0 to 255.
 
     Returns:
         uint8 (h, w, 3).
@@ -42,11 +42,11 @@ def overlay(image, attention_map, point, color=COLORS[0]):
 
 
 def with_dots(image, points, colors=COLORS):
-    """An image with a dot at each point.
+    """Adds a dot at each point to an image.
 
     Args:
         image: uint8 (h, w, 1 or 3).
-        points: (row, column) each, as fractions of the image.
+        points: (row, column) of each dot, fractions of the image.
         colors: one for each point.
 
     Returns:
@@ -54,24 +54,24 @@ def with_dots(image, points, colors=COLORS):
     """
     height, width = image.shape[:2]
     picture = Image.fromarray(to_rgb(image))
-    drawing = ImageDraw.Draw(picture)
+    canvas = ImageDraw.Draw(picture)
     radius = max(_DOT * height, 1.0)
     for (row, column), color in zip(points, colors):
         y, x = row * height, column * width
         box = (x - radius, y - radius, x + radius, y + radius)
-        drawing.ellipse(box, fill=tuple(color), outline="white")
+        canvas.ellipse(box, fill=tuple(color), outline="white")
     return np.asarray(picture)
 
 
 def choose(maps, points):
-    """The maps of the queries at some points.
+    """Selects the attention maps of the queries at some points.
 
     Args:
-        maps: float (n, h, w, keys_h, keys_w), h x w queries an image.
-        points: (row, column) of each wanted query, fractions in [0, 1).
+        maps: float (n, h, w, keys_h, keys_w), of h x w queries in each image.
+        points: (row, column) of each query, fractions in [0, 1).
 
     Returns:
-        float (n, queries, keys_h, keys_w), and the middle of each chosen query, as `points`.
+        float (n, queries, keys_h, keys_w), and the (row, column) of each selected query's centre.
     """
     height, width = maps.shape[1:3]
     cells = [(int(row * height), int(column * width)) for row, column in points]
@@ -80,14 +80,14 @@ def choose(maps, points):
 
 
 def attention_sheet(images, maps, points, captions=None, height=128):
-    """A row for each image: the image with all query dots, then each query's overlay.
+    """Plots a row for each image: the image with the dots of all queries, then each overlay.
 
     Args:
         images: uint8 (n, h, w, c).
         maps: float (n, queries, keys_h, keys_w).
-        points: the queries, (row, column) as fractions; at most `len(COLORS)`.
-        captions: one text an image, or None.
-        height: pixels of each image, at least.
+        points: (row, column) of each query, fractions; at most `len(COLORS)`.
+        captions: one text for each image, or None.
+        height: least height of each image in pixels.
 
     Returns:
         uint8 (height, width, 3).

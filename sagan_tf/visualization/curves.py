@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import io
-import json
 import math
 
 import numpy as np
 
-from sagan_tf import files
+from sagan_tf.runs import json_lines
 
 _INCHES, _DOTS = (6.4, 4.0), 130
-# Groups of what a run logs: title, and the names in it; a name may stand for all it begins.
+# Panels of a run's figure: a title, and the metrics in it. A name also stands for all metrics that
+# begin with it.
 RUN_PANELS = (
     ("loss", ("discriminator_loss", "generator_loss")),
     ("D's opinion (logits)", ("real_logits", "fake_logits")),
@@ -24,16 +24,16 @@ RUN_PANELS = (
 
 
 def score_figure(series, title):
-    """A PNG file of scores: the mean of each line, with the range over seeds behind it.
+    """Plots scores: a line of means for each label, and a band from the lowest to the highest.
 
     Args:
-        series: {label: {x: values}}.
+        series: {label: {x: values}}; the values are those of several seeds.
         title: of the y axis.
 
     Returns:
-        bytes.
+        A PNG file: bytes.
     """
-    drawing, axes = _figure(1, 1)
+    canvas, axes = _figure(1, 1)
     for label, points in series.items():
         x = sorted(points)
         (line,) = axes[0].plot(x, [np.mean(points[i]) for i in x], marker="o", ms=3, label=label)
@@ -41,25 +41,27 @@ def score_figure(series, title):
         axes[0].fill_between(x, low, high, color=line.get_color(), alpha=0.15, lw=0)
     axes[0].set(xlabel="real images seen", ylabel=title)
     axes[0].legend(fontsize="small")
-    return _png(drawing)
+    return _png(canvas)
 
 
 def run_figure(metrics_path, scores=()):
-    """A PNG file with all curves of a run.
+    """Plots all curves of a run.
 
     Args:
         metrics_path: the run's `metrics.jsonl`.
-        scores: the run's records, from `runs.scores.read`; FID is drawn, one line for each
-            title, since scores of different settings do not compare.
+        scores: the run's records, from `runs.scores.read`. FID gets one line for each title,
+            since scores of different settings do not compare.
 
     Returns:
-        bytes.
+        A PNG file: bytes; None if nothing was logged yet.
     """
-    lines = [json.loads(line) for line in files.read_text(metrics_path).splitlines()]
+    lines = json_lines.read(metrics_path)
     lines += [{"step": score["step"], score["title"]: score["value"]} for score in scores]
     panels = [(title, _matching(lines, names)) for title, names in RUN_PANELS]
     panels = [panel for panel in panels if panel[1]]
-    drawing, axes = _figure(math.ceil(len(panels) / 2), 2)
+    if not panels:
+        return None
+    canvas, axes = _figure(math.ceil(len(panels) / 2), 2)
     for axis, (title, names) in zip(axes, panels):
         for name in names:
             points = sorted({line["step"]: line[name] for line in lines if name in line}.items())
@@ -68,7 +70,7 @@ def run_figure(metrics_path, scores=()):
         axis.legend(fontsize="x-small")
     for axis in axes[len(panels) :]:
         axis.set_axis_off()
-    return _png(drawing)
+    return _png(canvas)
 
 
 def _matching(lines, beginnings):
@@ -77,18 +79,18 @@ def _matching(lines, beginnings):
 
 
 def _figure(rows, columns):
-    from matplotlib.figure import Figure  # here, since only figures need it
+    from matplotlib.figure import Figure  # imported here: it takes long, and only figures need it
 
     width, height = _INCHES
     size = (width * (1 if columns == 1 else 1.6), height * (1 if columns == 1 else 0.7 * rows))
-    drawing = Figure(figsize=size, layout="constrained")
-    axes = drawing.subplots(rows, columns, squeeze=False).ravel()
+    canvas = Figure(figsize=size, layout="constrained")
+    axes = canvas.subplots(rows, columns, squeeze=False).ravel()
     for axis in axes:
         axis.grid(alpha=0.3)
-    return drawing, axes
+    return canvas, axes
 
 
-def _png(drawing):
+def _png(canvas):
     buffer = io.BytesIO()
-    drawing.savefig(buffer, format="png", dpi=_DOTS)
+    canvas.savefig(buffer, format="png", dpi=_DOTS)
     return buffer.getvalue()

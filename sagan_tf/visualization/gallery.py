@@ -1,4 +1,4 @@
-"""A web page of a run, in one file that opens offline: samples over time, curves, scores."""
+"""Gallery: one HTML file of a run, with samples over time, curves, scores and pictures."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ PAGE = "index.html"
 _SHOWN_STEPS = 24  # sample grids on the page, evenly spaced, first and last among them
 _HEADINGS = {
     "classes": ("Classes", "One row a class; images in a column share their latents."),
-    "truncation": ("Truncation", "The same latents, scaled: what shorter ones give up and gain."),
+    "truncation": (
+        "Truncation",
+        "The same latents, scaled: shorter ones give cleaner and less varied images.",
+    ),
     "latents": ("From latent to latent", "Each row keeps its class."),
     "class_interpolation": ("From class to class", "Each row keeps its latents."),
-    "neighbours": ("Nearest real images", "Copies of training images would show here."),
+    "neighbours": ("Nearest real images", "Copies of training images would appear here."),
     "attention": (
         "Attention",
-        "Left the image with its query points; then, in each point's colour, where it looked.",
+        "Left: the image with its query points. Then the attention of each point, in its colour.",
     ),
 }
 _STYLE = """
@@ -44,11 +47,11 @@ if (slider) { slider.addEventListener("input", show); show(); }
 
 
 def page(run_dir, pictures):
-    """The page of a run.
+    """Returns the HTML page of a run; it holds all its images and opens offline.
 
     Args:
-        run_dir: what `train/main.py --run_dir` wrote.
-        pictures: {file name: bytes} of `pictures.draw`; they are put into the page.
+        run_dir: directory that `train/main.py --run_dir` wrote.
+        pictures: {file name: bytes} of `pictures.plot`, to put into the page.
 
     Returns:
         HTML text.
@@ -77,7 +80,7 @@ def page(run_dir, pictures):
 
 
 def _samples(run):
-    """A slider over the sample grids."""
+    """Returns the sample grids with a slider over their steps."""
     names = sorted(name for name in tf.io.gfile.listdir(run.samples) if name.endswith(".png"))
     if not names:
         return ""
@@ -97,10 +100,10 @@ def _samples(run):
 
 
 def _curves(run):
-    if not tf.io.gfile.exists(run.metrics):
+    figure = curves.run_figure(run.metrics, scores.read(run.join(scores.FILE_NAME)))
+    if figure is None:
         return ""
-    drawn = curves.run_figure(run.metrics, scores.read(run.join(scores.FILE_NAME)))
-    image = _image("curves.png", drawn, "curves", 'class="smooth"')
+    image = _image("curves.png", figure, "curves", 'class="smooth"')
     return f'<h2>Curves</h2>\n<figure id="curves">{image}</figure>'
 
 
@@ -118,7 +121,7 @@ def _scores(run):
 
 
 def _picture_parts(pictures):
-    """A part for each kind of picture, with its files."""
+    """Yields a section for each kind of picture."""
     for kind, (heading, text) in _HEADINGS.items():
         images = [
             _image(name, content, heading, f'id="{html.escape(name)}"')

@@ -1,4 +1,4 @@
-"""Ways from one image to another: between latents, and between classes."""
+"""Interpolation between latents and between classes."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from sagan_tf.layers.conditional_batch_norm import ConditionalBatchNormalization
 
 
 def between_latents(first, second, shares):
-    """Latents on the great circle from one to another (White, arXiv:1609.04468).
+    """Interpolates latents on the great circle between two of them (White, arXiv:1609.04468).
 
-    A straight line would pass nearer to the origin than any latent of training does.
+    A straight line would come nearer to the origin than the latents of training.
 
     Args:
         first: float (d,), not 0.
@@ -34,7 +34,7 @@ def between_latents(first, second, shares):
 
 
 def between_classes(first, second, shares, num_classes):
-    """Mixtures from one class to another for `with_mixed_classes`: float32 (n, num_classes)."""
+    """Returns mixtures of two classes for `with_mixed_classes`, float32 (n, num_classes)."""
     mixtures = np.zeros((len(shares), num_classes), np.float32)
     mixtures[:, first] += 1.0 - np.asarray(shares)
     mixtures[:, second] += np.asarray(shares)
@@ -42,11 +42,11 @@ def between_classes(first, second, shares, num_classes):
 
 
 def with_mixed_classes(generator, mixtures):
-    """A generator whose classes are mixtures of another's.
+    """Makes a generator whose classes are mixtures of the classes of another generator.
 
-    A class enters the generator by the scale and offset that its conditional batch norms look
-    up, and nowhere else. So a point between two classes is the same generator with weighted
-    means of rows in those tables: label i of the new one is `mixtures[i]` of the old one's classes.
+    A class enters the generator only by a row of the scale and offset tables of its conditional
+    batch norms. So a mixture of classes is a weighted mean of rows. Label i of the new generator
+    has the weights `mixtures[i]`.
 
     Args:
         generator: a conditional `Generator`; it is not changed.

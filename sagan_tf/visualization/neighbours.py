@@ -1,4 +1,4 @@
-"""The real images nearest to generated ones: has the generator learnt them by heart?"""
+"""Nearest real images of generated ones: a check for copies of the training data."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import numpy as np
 
 
 def nearest(network, images, real, count, batch_size=256):
-    """The real images whose features are nearest to those of each given image.
+    """Finds the real images whose features are nearest to the features of each given image.
 
     Args:
         network: `FeatureNetwork`.
         images: uint8 (n, h, w, c).
-        real: image set with `num_images` and `batches`, as `evaluation.pictures.SourceImages`.
-        count: neighbours of each image.
-        batch_size: real images at a time.
+        real: `RealImages`.
+        count: number of neighbours of each image.
+        batch_size: number of real images in a batch.
 
     Returns:
         uint8 (n, count, h, w, c), nearest first, and their distances, float (n, count).
@@ -23,7 +23,7 @@ def nearest(network, images, real, count, batch_size=256):
     found = np.zeros((len(images), count, *images.shape[1:]), np.uint8)
     left = real.num_images
     for batch, labels in real.batches(real.num_images, batch_size):
-        batch = real.images(batch, labels)[:left]  # the last batch is filled up
+        batch = real.images(batch, labels)[:left]  # the last batch may have surplus rows
         left -= len(batch)
         squares = ((wanted[:, None] - _features(network, batch)[None]) ** 2).sum(axis=-1)
         shape = (len(images), *batch.shape)

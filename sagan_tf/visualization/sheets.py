@@ -14,12 +14,12 @@ _MARGIN = 8
 
 
 def sheet(rows, captions=None, heading=None, gap=2):
-    """One picture of rows of images, with a caption left of each and a heading above.
+    """Plots rows of images, with a caption left of each row and a heading above.
 
     Args:
-        rows: list of uint8 arrays (n, h, w, c), all of one n, h, w and c.
-        captions: one text a row, or None.
-        heading: a line above all, or None.
+        rows: list of uint8 arrays (n, h, w, c) of equal shape.
+        captions: one text for each row, or None.
+        heading: one line of text, or None.
         gap: pixels between images.
 
     Returns:
@@ -34,20 +34,20 @@ def sheet(rows, captions=None, heading=None, gap=2):
     size = (max(size[0], _widest([heading] if heading else None, font)), size[1])
     canvas = Image.new("RGB", size, "white")
     canvas.paste(Image.fromarray(grid), (left, top))
-    drawing = ImageDraw.Draw(canvas)
+    text = ImageDraw.Draw(canvas)
     if heading:
-        drawing.text((_MARGIN, top / 2), heading, "black", font, anchor="lm")
+        text.text((_MARGIN, top / 2), heading, "black", font, anchor="lm")
     for index, caption in enumerate(captions or ()):
         middle = top + gap + (index + 0.5) * (images.shape[1] + gap)
-        drawing.text((left - _MARGIN, middle), caption, "black", font, anchor="rm")
+        text.text((left - _MARGIN, middle), caption, "black", font, anchor="rm")
     return np.asarray(canvas)
 
 
 def animation(frames, kind, milliseconds=60):
-    """An animated picture that goes on for ever, as bytes.
+    """Returns an animated picture that repeats without end, as bytes.
 
     Args:
-        frames: list of uint8 (h, w, 1 or 3), all of one size.
+        frames: list of uint8 (h, w, 1 or 3) of equal size.
         kind: "gif" or "webp".
         milliseconds: of each frame.
     """
@@ -67,7 +67,7 @@ def animation(frames, kind, milliseconds=60):
 
 
 def _widest(texts, font):
-    """Pixels that the longest of some texts takes, with its margins; 0 for none."""
+    """Returns the width of the longest text with its margins, in pixels; 0 without texts."""
     if not texts:
         return 0
     return round(max(font.getlength(text) for text in texts)) + 2 * _MARGIN

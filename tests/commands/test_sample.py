@@ -1,11 +1,10 @@
 """`train/sample.py` as users start it."""
 
-import json
 import pathlib
 import subprocess
 import sys
 
-from tests.commands.test_evaluate import DRIVER
+from tests.commands.driver import check_mistakes
 
 ROOT = pathlib.Path(__file__).parents[2]
 SCRIPT = str(ROOT / "train" / "sample.py")
@@ -59,12 +58,9 @@ MISTAKES = {
 
 
 def test_mistakes_are_one_line_and_exit_code_2(small_run, tmp_path):
-    lines = [[flag.replace("RUN", small_run) for flag in flags] for flags in MISTAKES]
-    lines = [[*flags, f"--out={tmp_path / 'out'}"] for flags in lines]
-    command = [sys.executable, "-c", DRIVER, MODULE, json.dumps(lines)]
-    result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
-    found = [json.loads(line) for line in result.stdout.splitlines()]
-    for (code, out, error), message in zip(found, MISTAKES.values()):
-        assert (code, out) == (2, ""), error
-        assert message in error and error.startswith("error: ") and error.count("\n") == 1, error
+    mistakes = {
+        (*(flag.replace("RUN", small_run) for flag in flags), f"--out={tmp_path / 'out'}"): message
+        for flags, message in MISTAKES.items()
+    }
+    check_mistakes(MODULE, mistakes)
     assert not (tmp_path / "out").exists()

@@ -1,8 +1,8 @@
 import pytest
 
 from sagan_tf.data.arrays import ArraySource
+from sagan_tf.evaluation.existing_images import SourceImages
 from sagan_tf.evaluation.features import FeatureNetwork
-from sagan_tf.evaluation.pictures import SourceImages
 from tests.evaluation.blobs import blobs, pixels
 
 

@@ -8,8 +8,8 @@ from sagan_tf.data import sources
 from sagan_tf.data.arrays import ArraySource
 from sagan_tf.evaluation import fashion_classifier
 from sagan_tf.evaluation.evaluator import Evaluator
+from sagan_tf.evaluation.existing_images import SourceImages
 from sagan_tf.evaluation.generated import GeneratedImages, SamplingConfig
-from sagan_tf.evaluation.pictures import SourceImages
 from sagan_tf.models import factory
 
 SETTINGS = config.get("fashion_mnist_32")
@@ -47,7 +47,7 @@ def unseen(bundled, evaluator):
 
 
 def test_real_halves_are_near_zero(evaluator, unseen):
-    assert evaluator.sanity()["value"] < 5.0
+    assert evaluator.real_vs_real_fid()["value"] < 5.0
     assert unseen["fid"] < 5.0
     assert unseen["kid"] < 0.05
     assert unseen["accuracy"] > 0.9
@@ -87,4 +87,4 @@ def test_fid_falls_over_training(pixel_network):
     images.update(model.generator)
     (after,) = evaluator.score(images)
     assert after["value"] < 0.3 * before["value"]
-    assert after["value"] > 10 * evaluator.sanity()["value"]
+    assert after["value"] > 10 * evaluator.real_vs_real_fid()["value"]

@@ -1,12 +1,12 @@
-"""The contract of `ImageSet`, for the sets that need no file."""
+"""Contract of `ImageSet`."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from sagan_tf.evaluation.existing_images import FolderImages
 from sagan_tf.evaluation.generated import GeneratedImages, SamplingConfig
 from sagan_tf.evaluation.image_sets import ImageSet, RealImages
-from sagan_tf.evaluation.pictures import FolderImages
 from tests.evaluation.blobs import blobs
 
 

@@ -48,8 +48,9 @@ flags = dict(flag[2:].split("=", 1) for flag in sys.argv[1:] if "=" in flag)
 if flags["preset"] == "sagan_no_ttur":
     sys.exit(2)
 if "wait" in flags:
-    signal.signal(signal.SIGTERM, lambda *_: (pathlib.Path(flags["wait"]).touch(), sys.exit(0)))
-    print("waiting", file=sys.stderr, flush=True)
+    saved, waiting = map(pathlib.Path, flags["wait"].split(","))
+    signal.signal(signal.SIGTERM, lambda *_: (saved.touch(), sys.exit(0)))
+    waiting.touch()
     time.sleep(60)
 """
 
@@ -89,10 +90,15 @@ def test_what_is_done_is_not_run_again(stubs, tmp_path, capfd):
 
 
 def test_sigterm_reaches_the_arm_and_ends_the_suite(stubs, tmp_path):
-    saved = tmp_path / "saved"
+    saved, waiting = tmp_path / "saved", tmp_path / "waiting"
     arms = suites.arms("comparison", "demo", 1, str(tmp_path / "out"))
-    threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
-    begin = time.monotonic()
+
+    def stop():
+        while not waiting.exists():
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=stop, daemon=True).start()
     with pytest.raises(suites.Stopped, match="stopped by SIGTERM; the same command goes on"):
-        suites.run(arms, [f"--wait={saved}"])
-    assert saved.exists() and time.monotonic() - begin < 20
+        suites.run(arms, [f"--wait={saved},{waiting}"])
+    assert saved.exists(), "the signal came to the arm, not only to the suite"

@@ -8,8 +8,8 @@ from PIL import Image
 
 import sagan_tf
 from sagan_tf.errors import UserError
-from sagan_tf.evaluation import runs
-from sagan_tf.evaluation.settings import EvaluationConfig
+from sagan_tf.evaluation import scoring
+from sagan_tf.evaluation.evaluator import EvaluationConfig
 from sagan_tf.models import conversion, state_dicts
 from sagan_tf.ops.spectral_norm import power_iteration
 
@@ -125,9 +125,9 @@ def test_converted_networks_are_exported_and_scored(model, generator, latents, l
         ("fid",), num_samples=20, feature_network=str(tmp_path / "means.keras")
     )
     dataset = f"folder:{tmp_path / 'real'}"
-    sanity, fid = runs.score_export(path, settings, dataset=dataset)
+    real_vs_real, fid = scoring.score_export(path, settings, dataset=dataset)
     assert (fid["metric"], fid["samples"], fid["resolution"]) == ("fid", 20, 32)
-    assert fid["value"] > sanity["value"] >= 0.0
+    assert fid["value"] > real_vs_real["value"] >= 0.0
 
 
 def test_without_spectral_norm_and_attention(latents, labels):

@@ -11,7 +11,7 @@ import sagan_tf
 from sagan_tf.errors import ConfigError, UserError
 from sagan_tf.evaluation import fashion_classifier
 from sagan_tf.runs import pretrained
-from sagan_tf.visualization import pictures, subjects
+from sagan_tf.visualization import pictures, samplers
 
 
 @pytest.fixture(scope="module")
@@ -82,15 +82,15 @@ def test_the_bundled_one_takes_less_than_4_mb():
 
 def test_the_bundled_one_draws_the_garments_asked_for():
     """A share that noise (0.1) and an untrained generator are far from; 0.91 over 10,000."""
-    subject = subjects.open_subject(pretrained="fashion_mnist_32")
+    sampler = samplers.open_sampler(pretrained="fashion_mnist_32")
     labels = np.arange(200, dtype=np.int32) % 10
-    images = subject.draw(sagan_tf.sampling.latents(5, 200, subject.latent_dim), labels)
+    images = sampler.generate(sagan_tf.sampling.latents(5, 200, sampler.latent_dim), labels)
     logits = fashion_classifier.load()(tf.constant(images)).logits
     assert np.mean(np.argmax(logits, axis=1) == labels) > 0.8
     assert np.std(images.astype(float), axis=0).mean() > 40  # they differ
     options = pictures.Options(columns=2, classes=(1, 9))
-    drawn = pictures.draw(subject, ["class_interpolation", "attention"], options)
-    assert {"class_interpolation.png", "attention.png"} < set(drawn)
+    plotted = pictures.plot(sampler, ["class_interpolation", "attention"], options)
+    assert {"class_interpolation.png", "attention.png"} < set(plotted)
 
 
 def test_it_is_loaded_by_its_public_name():

@@ -1,3 +1,4 @@
+import json
 import threading
 
 import pytest
@@ -13,6 +14,14 @@ def test_lines_are_added(tmp_path):
     scores.append(path, [{"fid": 1.5}])
     scores.append(path, [{"fid": 1.0}, {"fid": 0.5}])
     assert [line["fid"] for line in scores.read(path)] == [1.5, 1.0, 0.5]
+
+
+def test_a_record_does_not_join_half_a_line(tmp_path):
+    path = tmp_path / "evaluation.jsonl"
+    path.write_text('{"fid": 1.5}\n{"fid"')
+    scores.append(str(path), [{"fid": 1.0}])
+    with pytest.warns(UserWarning, match="line 2 is not a whole record"):
+        assert scores.read(str(path)) == [{"fid": 1.5}, {"fid": 1.0}]
 
 
 def test_a_path_that_cannot_be_written_is_named(tmp_path):
@@ -52,3 +61,15 @@ def test_training_and_scoring_add_at_the_same_time(tmp_path):
         thread.join()
     lines = [(line["writer"], line["number"]) for line in scores.read(path)]
     assert sorted(lines) == [(writer, number) for writer in range(4) for number in range(40)]
+
+
+def test_records_are_json_lines_for_programs_and_a_summary_for_people(capsys):
+    record = {"metric": "fid", "title": "FID (garments)", "value": 2.5, "spread": None, "step": 7}
+    record |= {"comparable": "no", "warnings": ["few images"]}
+    report = scores.ScorePrinter()
+    report(record)
+    report({**record, "spread": 0.5})
+    printed = capsys.readouterr()
+    assert [json.loads(line)["value"] for line in printed.out.splitlines()] == [2.5, 2.5]
+    assert printed.err.count("few images") == printed.err.count("do not compare") == 1
+    assert printed.err.endswith("step 7: FID (garments): 2.5000 ± 0.5000\n")

@@ -9,8 +9,7 @@ import PIL.Image
 import pytest
 
 from sagan_tf.errors import ConfigError, ServingError
-from sagan_tf.evaluation.exported import ExportedImages
-from sagan_tf.evaluation.generated import SamplingConfig
+from sagan_tf.evaluation.generated import ExportedImages, SamplingConfig
 from sagan_tf.serving import client
 
 

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import warnings
 
 import numpy as np
 import pytest
@@ -35,6 +36,18 @@ def test_the_page_needs_nothing_else(page):
     assert all(source.startswith("data:image/png;base64,") for source in sources)
     assert "http" not in text and "FID &lt;garments&gt;" in text and "12.5000" in text
     assert re.findall('alt="(step [0-9]+)"', text) == ["step 2", "step 4"]
+
+
+@pytest.mark.parametrize("rest", ["", "\n", '{"step": 3, "los'])
+def test_damaged_lines_do_not_keep_the_page_from_being_made(small_run, tmp_path, rest):
+    run = tmp_path / "run"
+    shutil.copytree(small_run, run)
+    (run / "metrics.jsonl").write_text(rest)
+    (run / "evaluation.jsonl").write_text(rest)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        text = gallery.page(str(run), {})
+    assert 'id="samples"' in text and "Curves" not in text and "Scores" not in text
 
 
 @pytest.fixture(scope="module")

@@ -42,7 +42,7 @@ def generator(tiny_config):
     return generator
 
 
-def test_whole_classes_are_drawn_as_before(generator):
+def test_whole_classes_give_equal_images(generator):
     latents = RANDOM.standard_normal((3, 8)).astype(np.float32)
     labels = np.array([2, 0, 1], np.int32)
     mixed = interpolation.with_mixed_classes(generator, np.eye(3)[labels])

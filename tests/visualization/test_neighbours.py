@@ -1,8 +1,8 @@
 import numpy as np
 
 from sagan_tf.data.arrays import ArraySource
+from sagan_tf.evaluation.existing_images import SourceImages
 from sagan_tf.evaluation.features import FeatureNetwork
-from sagan_tf.evaluation.pictures import SourceImages
 from sagan_tf.visualization import neighbours
 
 NETWORK = FeatureNetwork(lambda images: images, "pixels", "a" * 64, "none", channels=1)

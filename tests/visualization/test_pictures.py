@@ -1,4 +1,4 @@
-"""What is drawn of a run and of its export: names, sizes, contents."""
+"""What is plotted of a run and of its export: names, sizes, contents."""
 
 import dataclasses
 import io
@@ -10,7 +10,7 @@ from PIL import Image
 import sagan_tf
 from sagan_tf.errors import ConfigError, UserError
 from sagan_tf.models import factory
-from sagan_tf.visualization import pictures, subjects
+from sagan_tf.visualization import pictures, samplers
 
 OPTIONS = pictures.Options(columns=3, classes=(1, 7))
 
@@ -30,27 +30,27 @@ def frames(content):
 
 @pytest.fixture(scope="module")
 def run(small_run):
-    return subjects.open_subject(run_dir=small_run)
+    return samplers.open_sampler(run_dir=small_run)
 
 
 @pytest.fixture(scope="module")
 def export(small_run, tmp_path_factory):
     directory = str(tmp_path_factory.mktemp("exports") / "small")
     sagan_tf.export(small_run, directory)
-    return subjects.open_subject(export_dir=directory)
+    return samplers.open_sampler(export_dir=directory)
 
 
 @pytest.fixture(scope="module")
 def unconditional(tiny_config):
     config = tiny_config.replace(num_classes=None, attention_resolution=None)
-    return subjects.ModelSubject(factory.build_model(config), None, "it")
+    return samplers.ModelSampler(factory.build_model(config), None, "it")
 
 
 def test_a_row_a_class_with_shared_latents(run):
-    sheet = image(pictures.draw(run, ["classes"], OPTIONS)["classes.png"])
+    sheet = image(pictures.plot(run, ["classes"], OPTIONS)["classes.png"])
     grid = sheet[:, -(3 * 66 + 2) :]
     latents = np.tile(sagan_tf.sampling.latents(0, 3, 8).numpy(), (2, 1))
-    expected = run.draw(latents, np.repeat([1, 7], 3).astype(np.int32))
+    expected = run.generate(latents, np.repeat([1, 7], 3).astype(np.int32))
     for index, wanted in enumerate(expected):
         top, left = 2 + 66 * (index // 3), 2 + 66 * (index % 3)
         np.testing.assert_array_equal(
@@ -59,29 +59,29 @@ def test_a_row_a_class_with_shared_latents(run):
 
 
 def test_truncation_and_interpolations(run):
-    drawn = pictures.draw(run, ["truncation", "latents", "class_interpolation"], OPTIONS)
-    assert set(drawn) == {
+    plotted = pictures.plot(run, ["truncation", "latents", "class_interpolation"], OPTIONS)
+    assert set(plotted) == {
         "truncation.png",
         "latents.png",
         "latents.gif",
         "class_interpolation.png",
         "class_interpolation.gif",
     }
-    assert image(drawn["truncation.png"]).shape[0] == 4 * 66 + 2
+    assert image(plotted["truncation.png"]).shape[0] == 4 * 66 + 2
     for name, stops in (("latents.gif", 3), ("class_interpolation.gif", 2)):
-        shown = list(frames(drawn[name]))
+        shown = list(frames(plotted[name]))
         assert len(shown) == 20 * stops
         steps = [np.abs(a - b).mean() for a, b in zip(shown, [*shown[1:], shown[0]])]
         far = np.abs(shown[0] - shown[20]).mean()
         assert max(steps) < 0.5 * far, "it moves in small steps, and closes"
 
 
-def test_an_export_draws_what_its_run_draws(run, export):
+def test_an_export_gives_the_pictures_of_its_run(run, export):
     for kind in ("classes", "truncation", "latents"):
-        one, other = (pictures.draw(s, [kind], OPTIONS)[f"{kind}.png"] for s in (run, export))
+        one, other = (pictures.plot(s, [kind], OPTIONS)[f"{kind}.png"] for s in (run, export))
         assert np.abs(image(one).astype(int) - image(other)).max() <= 2
-    with pytest.raises(subjects.CannotShow, match="takes whole classes only"):
-        pictures.draw(export, ["class_interpolation"], OPTIONS)
+    with pytest.raises(samplers.NotAvailable, match="takes whole classes only"):
+        pictures.plot(export, ["class_interpolation"], OPTIONS)
 
 
 def test_attention_of_a_run_and_of_its_export(run, export):
@@ -90,17 +90,17 @@ def test_attention_of_a_run_and_of_its_export(run, export):
     images, maps, points = run.attention(latents, labels, [(0.5, 0.5), (0.0, 0.99)])
     assert maps.shape == (2, 2, 8, 8) and points == [(8.5 / 16, 8.5 / 16), (0.5 / 16, 15.5 / 16)]
     np.testing.assert_allclose(maps.sum(axis=(2, 3)), 1.0, rtol=1e-5)
-    np.testing.assert_array_equal(images, run.draw(latents, labels))
+    np.testing.assert_array_equal(images, run.generate(latents, labels))
     _, served, points = export.attention(latents, labels, [(0.5, 0.5), (0.0, 0.99)])
     assert served.shape == (2, 2, 32, 32) and points == [(0.625, 0.625), (0.125, 0.875)]
-    sheet = image(pictures.draw(export, ["attention"], OPTIONS)["attention.png"])
+    sheet = image(pictures.plot(export, ["attention"], OPTIONS)["attention.png"])
     assert np.ptp(sheet.astype(int), axis=-1).max() > 100
 
 
-def test_what_an_unconditional_model_cannot_show_is_said(unconditional):
+def test_pictures_that_an_unconditional_model_cannot_give_are_named(unconditional):
     said = []
-    drawn = pictures.draw_possible(unconditional, pictures.Options(columns=2), said.append)
-    assert set(drawn) == {"classes.png", "truncation.png", "latents.png", "latents.gif"}
+    plotted = pictures.plot_available(unconditional, pictures.Options(columns=2), said.append)
+    assert set(plotted) == {"classes.png", "truncation.png", "latents.png", "latents.gif"}
     assert [line.split(":")[1].strip() for line in said] == [
         "class_interpolation",
         "neighbours",
@@ -124,14 +124,14 @@ def test_options_that_are_not_allowed(changes, message):
 
 def test_mistakes(run, tmp_path):
     with pytest.raises(ConfigError, match=r"classes=10 .*in \[0, 10\)"):
-        pictures.draw(run, ["classes"], pictures.Options(classes=(10,)))
+        pictures.plot(run, ["classes"], pictures.Options(classes=(10,)))
     with pytest.raises(ConfigError, match="pictures='faces'"):
-        pictures.draw(run, ["faces"], OPTIONS)
+        pictures.plot(run, ["faces"], OPTIONS)
     pictures.write({"a.png": b"1"}, str(tmp_path))
     with pytest.raises(UserError, match="holds a.png already"):
         pictures.write({"b.png": b"2", "a.png": b"2"}, str(tmp_path))
     assert (tmp_path / "a.png").read_bytes() == b"1" and not (tmp_path / "b.png").exists()
     with pytest.raises(ConfigError, match="source=None"):
-        subjects.open_subject()
+        samplers.open_sampler()
     with pytest.raises(ConfigError, match="run_dir and export_dir"):
-        subjects.open_subject(run_dir="a", export_dir="b")
+        samplers.open_sampler(run_dir="a", export_dir="b")

@@ -5,7 +5,7 @@ To add a metric, write a module with its formula and its `Metric`, and add the `
 """
 
 from sagan_tf.evaluation.metrics.accuracy import ACCURACY
-from sagan_tf.evaluation.metrics.frechet import FID, measure_sanity
+from sagan_tf.evaluation.metrics.frechet import FID, measure_real_vs_real
 from sagan_tf.evaluation.metrics.inception_score import INCEPTION_SCORE
 from sagan_tf.evaluation.metrics.intra_class_frechet import INTRA_FID
 from sagan_tf.evaluation.metrics.kernel import KID
@@ -18,7 +18,8 @@ __all__ = [
     "EvaluationWarning",
     "Measurement",
     "Metric",
-    "measure_sanity",
+    "measure_real_vs_real",
+    "short_title",
     "title",
 ]
 
@@ -26,7 +27,13 @@ __all__ = [
 REGISTRY = {
     metric.name: metric for metric in (FID, INCEPTION_SCORE, KID, PRDC, INTRA_FID, ACCURACY)
 }
-MIN_SAMPLES = 10_000  # scores of fewer images are warned of
+MIN_SAMPLES = 10_000  # a score of fewer images comes with a warning
+
+
+def short_title(name):
+    """Returns the printed name of a `Measurement`, such as "FID" for "fid"."""
+    titles = {k: v for metric in REGISTRY.values() for k, v in metric.titles.items()}
+    return titles.get(name, name)
 
 
 def title(name, samples, network):
@@ -40,8 +47,7 @@ def title(name, samples, network):
         samples: images that the score was computed from.
         network: the `FeatureNetwork`.
     """
-    titles = {k: v for metric in REGISTRY.values() for k, v in metric.titles.items()}
-    name = titles.get(name, name)
+    name = short_title(name)
     remarks = [] if network.comparable == "yes" else [network.name]
     if samples >= MIN_SAMPLES and samples % 1000 == 0:
         name += f"-{samples // 1000}k"

@@ -1,4 +1,4 @@
-"""Accuracy: how often a classifier finds the class that the generator was asked for.
+"""Accuracy: the share of generated images that a classifier puts into their own class.
 
 The metric keeps the logits and the labels of single images.
 """
@@ -12,7 +12,7 @@ from sagan_tf.evaluation.metrics.metric import Measurement, Metric
 
 
 def classification_accuracy(logits, labels):
-    """Computes the share of images whose largest logit is the one of their label.
+    """Computes the share of images whose largest logit is that of their label.
 
     `mean(argmax_c logits[i, c] == labels[i])`. With a classifier of real images, this is the
     GAN-test of Shmelkov et al. (arXiv:1807.09499).

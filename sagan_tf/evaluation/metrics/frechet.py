@@ -49,7 +49,7 @@ def frechet_distance(real, fake):
 
 
 def distance_and_ranks(real, fake):
-    """The distance between two `Moments`, and the ranks of their covariances."""
+    """Returns the distance between two `Moments`, and the ranks of their covariances."""
     real._check_dimension(fake.dimension)
     covariances = real.covariance, fake.covariance
     factors = [_factor(covariance) for covariance in covariances]
@@ -61,7 +61,7 @@ def distance_and_ranks(real, fake):
 
 
 def _nuclear_norm(matrix):
-    """The sum of the singular values.
+    """Returns the sum of the singular values.
 
     They are the roots of the eigenvalues of the smaller Gram matrix. On a busy processor this is
     ten times as fast as a singular value decomposition, and precise enough for the sum.
@@ -73,7 +73,7 @@ def _nuclear_norm(matrix):
 
 
 def _factor(covariance):
-    """F (d, rank) with `F F^T = covariance`."""
+    """Returns F (d, rank) with `F F^T = covariance`."""
     rounding = len(covariance) * np.finfo(np.float64).eps
     try:
         triangle = np.linalg.cholesky(covariance)
@@ -91,7 +91,7 @@ def _measure(real, fake):
     return [Measurement("fid", frechet_distance(real.moments, fake.moments))]
 
 
-def measure_sanity(even, odd):
+def measure_real_vs_real(even, odd):
     """Measures one half of the real images against the other; each is given by its `Moments`."""
     return [Measurement("sanity_fid", frechet_distance(even, odd))]
 

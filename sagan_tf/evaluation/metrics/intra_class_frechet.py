@@ -1,6 +1,7 @@
 """Frechet distance within each class: intra FID.
 
-The metric keeps the features and the labels of single images.
+The metric keeps the features and the labels of all real images: with Inception, 8 KB for each.
+Generated images get a pass of their own, with equally many of each class.
 """
 
 from __future__ import annotations
@@ -70,7 +71,10 @@ def intra_class_frechet_distance(real, real_labels, fake, fake_labels):
 
 def _measure(real, fake):
     score = intra_class_frechet_distance(
-        real.kept("features"), real.kept("labels"), fake.kept("features"), fake.kept("labels")
+        real.kept("all_features"),
+        real.kept("all_labels"),
+        fake.kept("all_features"),
+        fake.kept("all_labels"),
     )
     protocol = {"per_class": score.per_class}
     return [Measurement("intra_fid", score.value, score.spread, protocol)]
@@ -79,7 +83,6 @@ def _measure(real, fake):
 INTRA_FID = Metric(
     "intra_fid",
     _measure,
-    keeps=("features", "labels"),
-    compares_classes=True,
+    per_class=True,
     titles={"intra_fid": "intra-class FID"},
 )

@@ -64,7 +64,7 @@ def kernel_distance(real, fake, subsets=100, subset_size=1000, seed=2020):
 
 
 def _squared_mmd(a, b):
-    """The unbiased estimate, without pairs of an image with itself."""
+    """Returns the unbiased estimate, without pairs of an image with itself."""
     return _mean_of_pairs(a) + _mean_of_pairs(b) - 2.0 * _cubic(a, b).mean()
 
 

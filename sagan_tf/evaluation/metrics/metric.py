@@ -1,4 +1,4 @@
-"""What a metric is: which features it needs, how it is computed, and what it is called."""
+"""Metric: an entry of the registry, with its computation, needs and titles."""
 
 from __future__ import annotations
 
@@ -36,17 +36,19 @@ class Measurement(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Metric:
-    """One entry of the registry: what `Evaluator` needs to know of a metric.
+    """One entry of the registry, for `Evaluator`.
 
     Args:
         name: of the metric in `--metrics`.
         measure: takes `FeatureStatistics` of the real and of the scored images, and returns a
             list of `Measurement`. The statistics have moments of all features, and the arrays
             that `keeps` names.
-        keeps: which arrays of single images `measure` reads, of "features", "logits", "labels".
+        keeps: arrays of single images that `measure` reads, of "features", "logits", "labels".
             Real images never have "logits".
         titles: dict from the name of a measurement to its printed title, where the two differ.
-        compares_classes: whether real images must have classes too, not only the scored ones.
+        per_class: whether classes of real and scored images are compared. `measure` then gets
+            "all_features" and "all_labels" of both: of all real images, and of as many generated
+            images in each class.
         network: the only feature network that the metric is defined on; None is any network.
     """
 
@@ -54,10 +56,10 @@ class Metric:
     measure: Callable
     keeps: tuple = ()
     titles: dict = dataclasses.field(default_factory=dict)
-    compares_classes: bool = False
+    per_class: bool = False
     network: str | None = None
 
     @property
     def needs_labels(self):
-        """Whether the scored images must have classes."""
-        return "labels" in self.keeps
+        """True if the scored images must have classes."""
+        return self.per_class or "labels" in self.keeps

@@ -1,4 +1,4 @@
-"""Precision, recall, density and coverage: which images lie among the others' neighbours.
+"""Precision, recall, density and coverage, from the nearest neighbours of each image.
 
 The metric keeps the features of single images. It compares each image with all others.
 """
@@ -32,7 +32,7 @@ class DensityCoverage(NamedTuple):
 
 
 class _Balls(NamedTuple):
-    """Which images lie in which balls; a ball reaches from an image to its k-th neighbour."""
+    """Images that lie in balls; a ball reaches from an image to its k-th neighbour."""
 
     real_balls_around_fake: np.ndarray  # (fake,): how many real balls hold each fake image
     real_in_fake_balls: np.ndarray  # (real,): whether some fake ball holds each real image
@@ -114,7 +114,7 @@ def _balls(real, fake, k):
 
 
 def _radii(features, k):
-    """Squared distance from each to its k-th neighbour (n,), itself being the 0-th."""
+    """Returns the squared distance from each to its k-th neighbour, (n,); the 0-th is itself."""
     blocks = _distance_blocks(features, features)
     return np.concatenate([np.partition(block, k, axis=1)[:, k] for _, block in blocks])
 

@@ -1,7 +1,8 @@
-"""Image sets of existing images: those of a data source, and those of a folder."""
+"""Image sets of existing images: those of a data source and those of a folder."""
 
 from __future__ import annotations
 
+import collections
 import hashlib
 import itertools
 
@@ -19,7 +20,7 @@ _FINGERPRINTED = 64
 
 
 class SourceImages(RealImages):
-    """The images of a data source, as training sees them (but never mirrored).
+    """Images of a data source, cropped and resized as in training, but never mirrored.
 
     Args:
         source: from `sagan_tf.data.sources.open_source`.
@@ -39,7 +40,7 @@ class SourceImages(RealImages):
         }
 
     def batches(self, num_images, batch_size):
-        """Yields (images, labels) of images chosen at random, in the order of the source."""
+        """Yields (images, labels) of a random part of the images, in the order of the source."""
         chosen = np.sort(np.random.RandomState(0).permutation(self.num_images)[:num_images])
         return _batches(self._examples(chosen), batch_size, self.image_shape)
 
@@ -50,8 +51,15 @@ class SourceImages(RealImages):
         is_chosen[chosen] = True
         return itertools.compress(self._source.examples(), is_chosen)
 
+    def label_counts(self):
+        """Returns {label: number of images}, without decoding any image."""
+        known = self._source.known_histogram()
+        if known is None:
+            known = collections.Counter(example.label for example in self._source.examples())
+        return dict(known)
+
     def fingerprint(self):
-        """Returns a text that changes with the source, or with the pixels of some images."""
+        """Returns a text that changes with the source and with the pixels of some images."""
         count = min(_FINGERPRINTED, self.num_images)
         digest = hashlib.sha256(self._source.fingerprint().encode())
         step = self.num_images // count if self._source.random_access else 1
@@ -62,10 +70,10 @@ class SourceImages(RealImages):
 
 
 class FolderImages(RealImages):
-    """The images in a folder as they are, never cropped or resized; they must have one size.
+    """Images in a folder, without a crop or resize; all must have one size.
 
     Args:
-        path: the folder, with or without class sub-folders.
+        path: the folder, with or without sub-folders of classes.
 
     Raises:
         DataError: there is no folder, or no image in it.
@@ -85,8 +93,12 @@ class FolderImages(RealImages):
             yield loading.Example(path, int(label), lambda path=path: _read(path))
 
     def batches(self, num_images, batch_size):
-        """Yields (images, labels) in sorted order."""
+        """Yields (images, labels) in the sorted order of the paths."""
         return _batches(self._examples(num_images), batch_size, self.image_shape)
+
+    def label_counts(self):
+        """Returns {label: number of images}."""
+        return dict(collections.Counter(self._listing.labels.tolist()))
 
     def fingerprint(self):
         """Returns the SHA-256 of the names and contents of all files."""
@@ -99,7 +111,7 @@ def _read(path):
 
 
 def _batches(examples, batch_size, image_shape=None):
-    """Yields images and labels of `batch_size` rows; the last is filled up with its own rows."""
+    """Yields images and labels of `batch_size` rows; the last repeats its own rows."""
     loaded = loading.load_all(examples)
     while group := list(itertools.islice(loaded, batch_size)):
         loading.raise_if_unreadable([item for item in group if item.problem])

@@ -1,4 +1,5 @@
 import json
+import os
 import pathlib
 
 import numpy as np
@@ -8,13 +9,13 @@ from PIL import Image
 import sagan_tf
 from sagan_tf.data.arrays import ArraySource
 from sagan_tf.errors import ConfigError, RunDirectoryError
-from sagan_tf.evaluation import runs
+from sagan_tf.evaluation import scoring
+from sagan_tf.evaluation.evaluator import EvaluationConfig
 from sagan_tf.evaluation.generated import SamplingConfig
-from sagan_tf.evaluation.settings import EvaluationConfig
 from sagan_tf.models import factory
 from sagan_tf.runs import best, run_directory
 from sagan_tf.runs.checkpoints import Checkpoints
-from sagan_tf.runs.scores import FILE_NAME, config_sha256
+from sagan_tf.runs.scores import FILE_NAME, config_sha256, read
 from tests.evaluation.blobs import blobs
 
 
@@ -22,7 +23,7 @@ from tests.evaluation.blobs import blobs
 def blobs_and_pixels(monkeypatch, pixel_network):
     """Every data set is blobs, every feature network pixels."""
     source = ArraySource(*blobs(100), None)
-    monkeypatch.setattr(runs.sources, "open_source", lambda config, data_dir: source)
+    monkeypatch.setattr(scoring.sources, "open_source", lambda config, data_dir: source)
     monkeypatch.setattr(EvaluationConfig, "_network", lambda self, dataset: pixel_network)
 
 
@@ -51,13 +52,13 @@ def train_to(model, step):
 
 
 def score(run, **kwargs):
-    sanity, *scores = runs.score_run(run.path, SETTINGS, **kwargs)
-    assert sanity["metric"] == "sanity_fid"
+    real_vs_real, *scores = scoring.score_run(run.path, SETTINGS, **kwargs)
+    assert real_vs_real["metric"] == "sanity_fid"
     return scores
 
 
 def test_a_checkpoint_that_training_removes_meanwhile_is_passed_over(run):
-    found = runs.score_run(run.path, SETTINGS, checkpoint="all")
+    found = scoring.score_run(run.path, SETTINGS, checkpoint="all")
     assert next(found)["metric"] == "sanity_fid"
     for path in pathlib.Path(run.checkpoints).glob("step-1.*"):
         path.unlink()
@@ -75,10 +76,17 @@ def test_latest_all_or_one_step_are_scored_and_recorded(run):
         assert [json.loads(line) for line in file] == scores
 
 
+def test_a_copied_run_without_tensorflows_list_of_checkpoints_is_scored(run):
+    scores = score(run, checkpoint="all")
+    os.remove(os.path.join(run.checkpoints, "checkpoint"))
+    assert score(run, checkpoint="all") == scores
+    assert score(run) == scores[1:]
+
+
 def test_raw_and_averaged_weights_differ_and_are_said(run):
     (averaged,) = score(run)
     settings = EvaluationConfig(("fid",), 20, batch_size=10, sampling=SamplingConfig(ema=False))
-    raw = list(runs.score_run(run.path, settings))[1]
+    raw = list(scoring.score_run(run.path, settings))[1]
     assert (averaged["ema"], raw["ema"]) == (True, False)
     assert averaged["value"] != raw["value"]
 
@@ -114,7 +122,7 @@ def test_only_a_lower_fid_of_equal_settings_replaces_the_best(run):
 
 
 def test_scoring_in_training(run):
-    scorer = runs.RunScorer(run, SETTINGS)
+    scorer = scoring.RunScorer(run, SETTINGS)
     model = sagan_tf.load(run.path, 1)
     (first,) = scorer.score(model, 1)
     train_to(model, 2)
@@ -133,9 +141,40 @@ def test_watch_scores_what_is_new_until_the_run_is_finished(run, monkeypatch):
         train_to(model, 3)
         Checkpoints(model, run.checkpoints).save()
 
-    monkeypatch.setattr(runs.time, "sleep", train_on)
+    monkeypatch.setattr(scoring.time, "sleep", train_on)
     assert [record["step"] for record in score(run, checkpoint="watch")] == [2, 3]
     assert score(run, checkpoint="watch") == []
+
+
+@pytest.mark.parametrize("names", [("fid",), ("intra_fid",)])
+def test_watch_knows_its_scores_of_unbalanced_data(run, monkeypatch, names):
+    labels = np.repeat([0, 1, 2], (70, 10, 20))
+    source = ArraySource(blobs(100)[0], labels, None)
+    monkeypatch.setattr(scoring.sources, "open_source", lambda config, data_dir: source)
+    settings = EvaluationConfig(metrics=names, num_samples=20, batch_size=10)
+    first = list(scoring.score_run(run.path, settings, checkpoint="all"))[1:]
+    assert [record["step"] for record in first] == [1, 2]
+    assert list(scoring.score_run(run.path, settings, checkpoint="watch"))[1:] == []
+
+
+def test_damaged_records_do_not_keep_a_run_from_being_scored(run):
+    (first,) = score(run, checkpoint="1")
+    with open(run.join(FILE_NAME), "a") as file:
+        file.write('\n{"step": 2, "settings_sha')
+    with open(os.path.join(run.join(best.DIRECTORY), "best.json"), "w") as file:
+        file.write('{"metric": "f')
+    with pytest.warns(UserWarning, match="is not a whole record"):
+        (second,) = score(run, checkpoint="watch")
+        assert read(run.join(FILE_NAME)) == [first, second]
+        assert best.read(run.path) == second
+
+
+@pytest.mark.parametrize("text", ['["a", "b', "{}", "[1]", ""])
+def test_damaged_class_names_are_one_line(run, text):
+    with open(run.join("class_names.json"), "w") as file:
+        file.write(text)
+    with pytest.raises(RunDirectoryError, match=r"class_names\.json is damaged: it must be"):
+        sagan_tf.load(run.path)
 
 
 def test_one_folder_against_another(tmp_path):
@@ -144,21 +183,21 @@ def test_one_folder_against_another(tmp_path):
         for i, image in enumerate(blobs(30, seed)[0]):
             Image.fromarray(image.squeeze()).save(tmp_path / name / f"{i}.png")
     folders = str(tmp_path / "real"), str(tmp_path / "generated")
-    found = list(runs.score_folders(*folders, EvaluationConfig(metrics=("fid", "prdc"))))
+    found = list(scoring.score_folders(*folders, EvaluationConfig(metrics=("fid", "prdc"))))
     assert [record["metric"] for record in found][:2] == ["sanity_fid", "fid"]
     assert found[1]["samples"] == 30
     assert found[1]["real"] == {"dataset": f"folder:{folders[0]}", "num_images": 30}
-    same = list(runs.score_folders(folders[0], folders[0], EvaluationConfig(metrics=("fid",))))
+    same = list(scoring.score_folders(folders[0], folders[0], EvaluationConfig(metrics=("fid",))))
     assert same[1]["value"] == pytest.approx(0.0, abs=1e-8) != found[1]["value"]
 
 
 def test_missing_runs_and_checkpoints_are_refused(run, tmp_path, tiny_config):
     with pytest.raises(RunDirectoryError, match="is not a run"):
-        next(runs.score_run(str(tmp_path / "none"), SETTINGS))
+        next(scoring.score_run(str(tmp_path / "none"), SETTINGS))
     with pytest.raises(ConfigError, match="checkpoint='7' is not allowed; .* there is: 1, 2"):
-        next(runs.score_run(run.path, SETTINGS, "7"))
+        next(scoring.score_run(run.path, SETTINGS, "7"))
     with pytest.raises(RunDirectoryError, match="no best checkpoint"):
-        next(runs.score_run(run.path, SETTINGS, "best"))
+        next(scoring.score_run(run.path, SETTINGS, "best"))
     empty = run_directory.start(str(tmp_path / "empty"), tiny_config)
     with pytest.raises(RunDirectoryError, match="has no checkpoint yet"):
-        next(runs.score_run(empty.path, SETTINGS))
+        next(scoring.score_run(empty.path, SETTINGS))

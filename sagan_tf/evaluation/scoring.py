@@ -1,4 +1,4 @@
-"""Scores the checkpoints of a run, an export, or a folder of images; watches a run."""
+"""Scores of a run's checkpoints, of an export, or of a folder of images."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from sagan_tf import files
 from sagan_tf.config import ExperimentConfig
 from sagan_tf.data import sources
 from sagan_tf.errors import ConfigError, EvaluationError, RunDirectoryError
-from sagan_tf.evaluation.exported import ExportedImages
-from sagan_tf.evaluation.generated import GeneratedImages
-from sagan_tf.evaluation.pictures import FolderImages, SourceImages
+from sagan_tf.evaluation.existing_images import FolderImages, SourceImages
+from sagan_tf.evaluation.generated import BALANCED, ExportedImages, GeneratedImages
 from sagan_tf.models import factory
 from sagan_tf.runs import best, run_directory, scores
 from sagan_tf.runs.checkpoints import Checkpoints, saved_steps
@@ -26,16 +25,16 @@ _WATCH_SECONDS = 30  # between looks for new checkpoints
 class RunScorer:
     """Scores the generator of one run: during training, or from its checkpoints.
 
-    Every score becomes a line of `evaluation.jsonl` in the run directory, and the checkpoint with
-    the lowest FID is kept (`best.keep_if_best`).
+    It appends each score to `evaluation.jsonl` in the run directory. It keeps the checkpoint with
+    the lowest FID (`best.keep_if_best`).
 
     Args:
         run: `RunDirectory`.
         settings: `EvaluationConfig`.
-        source: of the real images; None opens the one that the run's configuration names.
-        data_dir: where TFDS keeps its data sets.
-        strategy: `tf.distribute.Strategy`; None is the current one. Of one that spans several
-            workers, each worker scores everything by itself, on one device.
+        source: of the real images; None opens the data set of the run's configuration.
+        data_dir: directory of TFDS's data sets.
+        strategy: `tf.distribute.Strategy`; None is the current one. With several workers, this
+            process scores all images itself, on one device.
     """
 
     def __init__(self, run, settings, source=None, data_dir=None, strategy=None):
@@ -51,12 +50,12 @@ class RunScorer:
             strategy=self._strategy,
         )
 
-    def sanity(self):
-        """See `Evaluator.sanity`."""
-        return self._evaluator.sanity()
+    def real_vs_real_fid(self):
+        """See `Evaluator.real_vs_real_fid`."""
+        return self._evaluator.real_vs_real_fid()
 
     def score(self, model, step):
-        """Scores a model as it is after `step` steps; returns the records.
+        """Scores a model after `step` training steps, and returns the records.
 
         Args:
             model: `SAGAN`; it is not changed.
@@ -64,7 +63,9 @@ class RunScorer:
         """
         generator = model.ema_generator if self._sampling_config.ema else model.generator
         if self._images is None:
-            self._images = GeneratedImages(generator, self._sampling_config, self._strategy)
+            self._images = GeneratedImages(
+                generator, self._sampling_config, self._strategy, self._evaluator.label_counts
+            )
         else:
             self._images.update(generator)
         result = self._evaluator.score(
@@ -79,14 +80,20 @@ class RunScorer:
         return result
 
     def scored_steps(self):
-        """Steps that `evaluation.jsonl` has scores of under these very settings."""
-        settings = self._evaluator.settings_sha256(**self._sampling_config.provenance())
+        """Returns the steps that `evaluation.jsonl` has scores of, under equal settings."""
+        sampling, counts = self._sampling_config, self._evaluator.label_counts
+        weights = sampling.class_weights(counts, self._run.config.num_classes)
+        provenance = sampling.provenance(weights)
+        settings = {
+            self._evaluator.settings_sha256(**provenance),
+            self._evaluator.settings_sha256(**{**provenance, "labels": BALANCED}),
+        }
         lines = scores.read(self._run.join(scores.FILE_NAME))
-        return {line["step"] for line in lines if line["settings_sha256"] == settings}
+        return {line["step"] for line in lines if line.get("settings_sha256") in settings}
 
 
 def _local(strategy):
-    """The strategy, or the default one if this process has not all of its replicas."""
+    """Returns the strategy, or the default one if other processes have some of its replicas."""
     if strategy is None or strategy.num_replicas_in_sync == 1:
         return strategy
     has_all = len(strategy.extended.worker_devices) == strategy.num_replicas_in_sync
@@ -94,14 +101,14 @@ def _local(strategy):
 
 
 def score_run(run_dir, settings, checkpoint="latest", data_dir=None, strategy=None):
-    """Yields the records of a run's checkpoints, the sanity score first.
+    """Yields the records of a run's checkpoints, after the FID of real against real images.
 
     Args:
         run_dir: what `train/main.py --run_dir` wrote.
         settings: `EvaluationConfig`.
-        checkpoint: "latest", "all", "best", a step, or "watch": new ones as they come, until
-            the run is finished, but for those scored before under the same settings.
-        data_dir: where TFDS keeps its data sets.
+        checkpoint: "latest", "all", "best", a step, or "watch". "watch" scores new checkpoints
+            until the run is finished; it skips steps with scores of equal settings.
+        data_dir: directory of TFDS's data sets.
         strategy: `tf.distribute.Strategy`; None is the current one.
 
     Raises:
@@ -116,7 +123,7 @@ def score_run(run_dir, settings, checkpoint="latest", data_dir=None, strategy=No
     steps = None if watches else _steps(run, checkpoint)
     strategy = strategy or tf.distribute.get_strategy()
     scorer = RunScorer(run, settings, data_dir=data_dir, strategy=strategy)
-    yield scorer.sanity()
+    yield scorer.real_vs_real_fid()
     with strategy.scope():
         model = factory.build_model(run.config)
     for step in _new_steps(run, scorer) if watches else steps:
@@ -146,12 +153,12 @@ def _steps(run, checkpoint):
 
 
 def _new_steps(run, scorer):
-    """Yields steps as their checkpoints come, until the last one of the run."""
+    """Yields the steps of new checkpoints, until the last step of the run."""
     done = scorer.scored_steps()
     while run.config.train_steps not in done:
         waiting = [step for step in saved_steps(run.checkpoints) if step not in done]
         if waiting:
-            # The newest first: older ones may be gone before their turn.
+            # The newest comes first: training may remove older ones before their turn.
             done.add(waiting[-1])
             yield waiting[-1]
         else:
@@ -159,18 +166,19 @@ def _new_steps(run, scorer):
 
 
 def score_export(export_dir, settings, data_dir=None, strategy=None, dataset=None):
-    """Yields the records of an exported SavedModel, the sanity score first.
+    """Yields the records of an exported SavedModel, after the FID of real against real images.
 
     Args:
-        export_dir: one version of an export, or the directory of versions (the newest counts).
+        export_dir: one version of an export, or the directory of versions, of which it takes the
+            newest.
         settings: `EvaluationConfig`.
-        data_dir: where TFDS keeps its data sets.
+        data_dir: directory of TFDS's data sets.
         strategy: `tf.distribute.Strategy`; None is the current one.
-        dataset: the real images, as the `dataset` setting names them; None is the training data.
+        dataset: the real images, as a value of the `dataset` setting; None is the training data.
 
     Raises:
-        EvaluationError: there is no export, or it was not made from a run and so does not know
-            its training data, and `dataset` is None.
+        EvaluationError: there is no export, or `dataset` is None and the export does not name its
+            training data, because it was made from a model in memory.
     """
     images = ExportedImages(export_dir, settings.sampling)
     known = {**images.card["config"], **({"dataset": dataset} if dataset else {})}
@@ -182,7 +190,8 @@ def score_export(export_dir, settings, data_dir=None, strategy=None, dataset=Non
     config = ExperimentConfig.from_saved(known)
     real = SourceImages(sources.open_source(config, data_dir), config)
     evaluator = settings.evaluator(real, config.dataset, images.has_labels, strategy=strategy)
-    yield evaluator.sanity()
+    yield evaluator.real_vs_real_fid()
+    images.follow(evaluator.label_counts)
     yield from evaluator.score(
         images,
         step=images.card.get("step"),
@@ -192,18 +201,18 @@ def score_export(export_dir, settings, data_dir=None, strategy=None, dataset=Non
 
 
 def score_folders(real_folder, folder, settings, strategy=None):
-    """Yields the records of one folder of images against another, the sanity score first.
+    """Yields the records of a folder of images, after the FID of real against real images.
 
     Args:
-        real_folder: the real images.
-        folder: the images to score, of the same size.
+        real_folder: folder of the real images.
+        folder: folder of the images to score, which must have the same size.
         settings: `EvaluationConfig`.
         strategy: `tf.distribute.Strategy`; None is the current one.
 
     Raises:
-        UserError: a folder is missing or empty, or its images differ in size or cannot be read.
+        UserError: a folder is missing or empty, or its images differ in size or are damaged.
     """
     real, images = FolderImages(real_folder), FolderImages(folder)
     evaluator = settings.evaluator(real, None, images.has_labels, images.num_images, strategy)
-    yield evaluator.sanity()
+    yield evaluator.real_vs_real_fid()
     yield from evaluator.score(images, subject=folder)

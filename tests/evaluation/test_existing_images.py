@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sagan_tf.data import loading
 from sagan_tf.data.arrays import ArraySource
 from sagan_tf.errors import DataError, EvaluationError
-from sagan_tf.evaluation.pictures import FolderImages, SourceImages
+from sagan_tf.evaluation.existing_images import FolderImages, SourceImages
 
 
 def write(folder, count=5, shape=(9, 7, 3), kind="png", seed=0):
@@ -87,6 +88,15 @@ def test_a_part_of_a_source_is_a_random_one(tiny_config, kind):
     assert len(set(chosen)) == 50
     assert abs(chosen.mean() - 99.5) < 25
     np.testing.assert_array_equal(chosen, read(image_set, 50, 50)[:, 0, 0, 0])
+
+
+@pytest.mark.parametrize("kind", [ArraySource, SequentialSource])
+def test_labels_are_counted_without_decoding(tiny_config, kind, monkeypatch):
+    source = kind(np.zeros((9, 16, 16, 1), np.uint8), [0] * 6 + [2] * 3, None)
+    if kind is SequentialSource:
+        monkeypatch.setattr(source, "known_histogram", lambda: None)
+    monkeypatch.setattr(loading, "load_all", lambda *_: pytest.fail("decoded"))
+    assert SourceImages(source, tiny_config).label_counts() == {0: 6, 2: 3}
 
 
 def test_source_fingerprint_sees_pixels_and_order(tiny_config):
