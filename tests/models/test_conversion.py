@@ -172,6 +172,16 @@ def test_files(tmp_path, discriminator):
 
 
 @pytest.mark.parametrize("shape", [(20, 7), (7, 20)])
+def test_the_vector_gives_the_norm_that_was_asked_for(shape):
+    random = np.random.default_rng(0)
+    matrix = random.normal(size=shape)
+    for share in (1.0, 0.9, 0.5):
+        sigma = share * np.linalg.norm(matrix, 2)
+        u = state_dicts.vector_for_norm(matrix, sigma)
+        got = power_iteration(matrix.astype(np.float32), u.astype(np.float32))[1]
+        np.testing.assert_allclose(got, sigma, rtol=1e-5)
+
+
 def test_files_hold_numbers_parameters_and_bfloat16(tmp_path):
     """As training scripts save them: NumPy's numbers beside the weights, any float type."""
     path = str(tmp_path / "model.pth")
@@ -183,13 +193,3 @@ def test_files_hold_numbers_parameters_and_bfloat16(tmp_path):
     read = conversion.load_state_dict(path)
     np.testing.assert_array_equal(read["half"], np.float32([0.5, 1.5]))
     np.testing.assert_array_equal(read["parameter"], np.ones(3, np.float32))
-
-
-def test_the_vector_gives_the_norm_that_was_asked_for(shape):
-    random = np.random.default_rng(0)
-    matrix = random.normal(size=shape)
-    for share in (1.0, 0.9, 0.5):
-        sigma = share * np.linalg.norm(matrix, 2)
-        u = state_dicts.vector_for_norm(matrix, sigma)
-        got = power_iteration(matrix.astype(np.float32), u.astype(np.float32))[1]
-        np.testing.assert_allclose(got, sigma, rtol=1e-5)
