@@ -1,10 +1,9 @@
 """Callbacks that `SAGAN.fit` adds to the user's own."""
 
 import keras
-import tensorflow as tf
 
 from sagan_tf.errors import DataError, TrainingError
-from sagan_tf.keras_compat import named_variables
+from sagan_tf.models.finiteness import WeightCheck
 
 
 class TwoTimescales(keras.callbacks.Callback):
@@ -47,6 +46,10 @@ class FiniteTraining(keras.callbacks.Callback):
     Keras's `TerminateOnNaN` reads `logs["loss"]`, which a model with two losses does not have.
     """
 
+    def on_train_begin(self, logs=None):
+        """Prepares the check of the weights."""
+        self._weights = WeightCheck(self.model)
+
     def on_epoch_begin(self, epoch, logs=None):
         """Notes the step."""
         self._first_step = int(self.model.step.numpy())
@@ -64,27 +67,8 @@ class FiniteTraining(keras.callbacks.Callback):
                 f"a loss or a gradient is not finite at step {bad_step}. A lower learning rate or "
                 "another seed may help."
             )
-        path = nonfinite_weight(self.model)
+        path = self._weights.first_nonfinite()
         if path is not None:
             raise TrainingError(f"the weight {path} is not finite after epoch {epoch + 1}")
         if int(self.model.step.numpy()) == self._first_step:
             raise DataError("the data has no batch that a step can use: every batch was left out")
-
-
-def nonfinite_weight(model):
-    """The path of a weight of a `SAGAN` that is not finite, or None.
-
-    A loss can stay finite after its weights have become NaN: a fused relu turns NaN into 0.
-    """
-    weights = [
-        (f"{network}/{path}", variable)
-        for network in ("generator", "discriminator", "ema_generator")
-        for path, variable in named_variables(getattr(model, network)).items()
-    ]
-    finite = _all_finite([tf.convert_to_tensor(variable) for _, variable in weights]).numpy()
-    return next((path for (path, _), is_finite in zip(weights, finite) if not is_finite), None)
-
-
-@tf.function(reduce_retracing=True)
-def _all_finite(tensors):
-    return tf.stack([tf.reduce_all(tf.math.is_finite(tensor)) for tensor in tensors])
