@@ -107,9 +107,11 @@ def _flags_in(path):
     for node in ast.walk(syntax_of(path)):
         if isinstance(node, ast.Call):
             function = ast.unparse(node.func).rpartition(".")[2]
-            defines_flag = function.startswith("DEFINE_") or function == "add_argument"
-            if defines_flag and isinstance(node.args[0], ast.Constant):
-                found.add(node.args[0].value.lstrip("-"))
+            defines_flag = function.startswith("DEFINE") or function == "add_argument"
+            # `DEFINE` has a parser in front of the name.
+            names = [a.value for a in node.args[:2] if isinstance(a, ast.Constant)]
+            if defines_flag and names:
+                found.add(names[0].lstrip("-"))
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "defaults":
             found |= {key.value for key in node.value.keys if isinstance(key, ast.Constant)}
     return found

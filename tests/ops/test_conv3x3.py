@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from sagan_tf import ops
+from sagan_tf.layers.spectral_norm import conv2d
 from sagan_tf.ops import conv3x3, resampling
 from tests.ops.gradients import check_equal, outputs_and_gradients
 
@@ -47,7 +48,7 @@ def test_fast_forms_equal_the_reference(device, direction, channels, size):
 @pytest.mark.parametrize("spectral_norm", [False, True])
 @pytest.mark.parametrize("direction", ["up", "down"])
 def test_layers_have_the_plain_layers_weights(direction, spectral_norm):
-    layer, usual = (spectral_norm.conv2d(4, 3, spectral_norm, d) for d in (direction, None))
+    layer, usual = (conv2d(4, 3, spectral_norm, d) for d in (direction, None))
     images = normal(2, 16, 16, 3)
     for convolution in (layer, usual):
         convolution.build(images.shape)
