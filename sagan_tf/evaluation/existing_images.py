@@ -106,7 +106,7 @@ class FolderImages(RealImages):
 
 
 def _read(path):
-    image = decoding.decode_whole(tf.io.read_file(path).numpy(), DEFAULTS().background)
+    image = decoding.decode_whole(tf.io.read_file(path).numpy(), DEFAULTS.background)
     return image, image.shape[:2]
 
 
