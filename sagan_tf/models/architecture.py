@@ -17,6 +17,7 @@ from sagan_tf.models.initialization import initialize
 _SEED_HELP = """\
         seed: int that the initial weights follow from, the same under every Keras; None for other
             weights every time."""
+_SERVED_PRECISION = "bfloat16"  # of exports; its weights are too coarse for training
 LARGEST_MULTIPLIER = 16  # the released code's widest layer, in base_channels
 
 
@@ -119,7 +120,7 @@ class Network(EagerlyBuilt):
 
     def __init__(self, arguments, seed=None, **kwargs):
         super().__init__(**kwargs)
-        if self.dtype_policy.name not in configs.PRECISIONS:
+        if self.dtype_policy.name not in (*configs.PRECISIONS, _SERVED_PRECISION):
             wanted = f"one of {', '.join(configs.PRECISIONS)}"
             raise ConfigError("dtype", self.dtype_policy.name, wanted)
         for name, value in arguments.items():

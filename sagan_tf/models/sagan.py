@@ -75,6 +75,8 @@ class SAGAN(AdversarialModel):
             if getattr(generator, name) != getattr(discriminator, name):
                 wanted = f"the generator's: {getattr(generator, name)}"
                 raise ConfigError(f"discriminator.{name}", getattr(discriminator, name), wanted)
+        for network in (generator, discriminator):
+            config.check_field("precision", network.dtype_policy.name)
         numbers = {
             "seed": seed,
             "d_steps": d_steps,

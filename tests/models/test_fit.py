@@ -191,10 +191,19 @@ def test_optimizers_by_name(tiny_model):
         tiny_model.compile(scaled)
 
 
-@pytest.mark.parametrize("dtype", ["mixed_float16", "float16", "bfloat16", "float64"])
+@pytest.mark.parametrize("dtype", ["mixed_float16", "float16", "float64"])
 def test_types_that_cannot_train_are_refused(dtype):
     with pytest.raises(ConfigError, match=f"dtype='{dtype}' .*float32, mixed_bfloat16"):
         sagan_tf.Generator(16, 3, 2, 8, channels=1, dtype=dtype)
+
+
+def test_bfloat16_is_for_exports():
+    networks = [
+        network(16, 3, 2, 8, channels=1, dtype="bfloat16")
+        for network in (sagan_tf.Generator, sagan_tf.Discriminator)
+    ]
+    with pytest.raises(ConfigError, match="precision='bfloat16' .*float32, mixed_bfloat16"):
+        sagan_tf.SAGAN(*networks)
 
 
 def test_labels_of_one_column(tiny_model):
