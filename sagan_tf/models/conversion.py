@@ -74,7 +74,7 @@ def load_state_dict(path):
 
 def _numpy_globals():
     """The names that NumPy's numbers and arrays have in files, such as a `best_fid` in float64."""
-    core = getattr(np, "_core", None) or np.core  # renamed in NumPy 2
+    core = np.core if np.__version__ < "2" else np._core  # renamed in NumPy 2
     functions = (core.multiarray.scalar, core.multiarray._reconstruct)
     named = [
         (function, f"numpy.{module}.multiarray.{function.__name__}")
