@@ -44,20 +44,24 @@ class Stream(io.StringIO):
         return super().write(text)
 
 
-def test_sighup_saves_like_sigterm(config, tmp_path):
+@pytest.fixture
+def handle_sighup():
+    """Sets the handler of SIGHUP, and restores the old one at the end."""
+    before = signal.getsignal(signal.SIGHUP)
+    yield lambda handler: signal.signal(signal.SIGHUP, handler)
+    signal.signal(signal.SIGHUP, before)
+
+
+def test_sighup_saves_like_sigterm(config, tmp_path, handle_sighup):
+    handle_sighup(signal.SIG_DFL)
     stream = Stream(lambda: os.kill(os.getpid(), signal.SIGHUP))
-    usual = signal.getsignal(signal.SIGHUP)
     loop.train(config, str(tmp_path), stream=stream)
     assert "Stopped by SIGHUP at step 2; saved" in stream.getvalue()
     assert saved_steps(str(tmp_path / "checkpoints")) == [2]
-    assert signal.getsignal(signal.SIGHUP) == usual
-    # A process under `nohup` ignores it.
+    assert signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
+    handle_sighup(signal.SIG_IGN)  # as a process under `nohup` begins
     stream = Stream(lambda: os.kill(os.getpid(), signal.SIGHUP))
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        loop.train(config, str(tmp_path), stream=stream)
-    finally:
-        signal.signal(signal.SIGHUP, usual)
+    loop.train(config, str(tmp_path), stream=stream)
     assert saved_steps(str(tmp_path / "checkpoints"))[-1] == 6
 
 
