@@ -101,6 +101,15 @@ def test_strangers_and_workers_that_left_do_not_count(pool):
         chief.result(timeout=30)
 
 
+@pytest.fixture
+def heeds_ctrl_c():
+    """Lets new processes heed SIGINT, which a shell's background jobs ignore."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeds_ctrl_c")
 def test_ctrl_c_ends_the_wait_for_workers_of_another_job(tmp_path):
     tf_config = {
         "cluster": {"worker": free_addresses(2)},
