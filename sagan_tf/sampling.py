@@ -24,7 +24,7 @@ def root_seed(seed):
         seed: int of 64 bits, in [-2**63, 2**63).
 
     Raises:
-        ConfigError: `seed` is not such a number.
+        ConfigError: `seed` is not a whole number of 64 bits.
     """
     wanted = "a whole number of 64 bits, in [-2**63, 2**63)"
     try:

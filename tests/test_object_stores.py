@@ -14,7 +14,7 @@ import tensorflow as tf
 import sagan_tf
 from sagan_tf.data import pipeline, preflight, preparation, sources
 from sagan_tf.evaluation import scoring
-from sagan_tf.evaluation.evaluator import EvaluationConfig
+from sagan_tf.evaluation.settings import EvaluationConfig
 from sagan_tf.training import loop
 
 ROOT = "ram://bucket"

@@ -6,8 +6,7 @@ from sagan_tf import command_line, files
 from sagan_tf.command_line import PATH
 from sagan_tf.errors import ConfigError
 from sagan_tf.evaluation import inception, metrics, scoring
-from sagan_tf.evaluation.evaluator import EvaluationConfig
-from sagan_tf.evaluation.generated import BATCH_NORM_MODES, SamplingConfig
+from sagan_tf.evaluation.settings import BATCH_NORM_MODES, EvaluationConfig, SamplingConfig
 from sagan_tf.runs import scores
 from sagan_tf.training import strategy as strategies
 
@@ -25,10 +24,7 @@ flags.DEFINE(PATH, "feature_network", None, "inception, garments, a .keras file 
 flags.DEFINE(PATH, "inception_path", None, "the Inception graph of 2015, or TF-GAN's SavedModel")
 flags.DEFINE_string("inception_sha256", None, "SHA-256 that it must have")
 flags.DEFINE(
-    command_line.PATH,
-    "cache_dir",
-    inception.cache_directory(),
-    "cache of real statistics; empty: none",
+    PATH, "cache_dir", inception.cache_directory(), "cache of real statistics; empty: none"
 )
 flags.DEFINE_bool("ema", True, "generate with the averaged weights")
 flags.DEFINE_string("batch_norm", "moving", f"statistics: {', '.join(BATCH_NORM_MODES)}")

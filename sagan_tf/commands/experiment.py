@@ -13,9 +13,7 @@ from sagan_tf.training import strategy as strategies
 flags.DEFINE_string("suite", None, f"one of {', '.join(suites.SUITES)}", required=True)
 flags.DEFINE_string("scale", "demo", "demo: bundled images, on a CPU; full: ImageNet at 128x128")
 flags.DEFINE_integer("seeds", 3, "number of runs of each arm, with seeds 0, 1, ...")
-flags.DEFINE(
-    command_line.PATH, "out", None, "directory of the runs, tables and figures", required=True
-)
+flags.DEFINE(PATH, "out", None, "directory of the runs, tables and figures", required=True)
 flags.DEFINE_list("set", [], "settings of all arms, such as base_channels=8,train_steps=1000")
 flags.DEFINE_integer("num_samples", None, "images for each score (full: 50000, demo: 2000)")
 flags.DEFINE(PATH, "inception_path", None, "as for evaluate.py")

@@ -7,7 +7,7 @@ from absl import flags
 from sagan_tf import command_line
 from sagan_tf.command_line import PATH
 from sagan_tf.errors import ConfigError, UserError
-from sagan_tf.evaluation.evaluator import EvaluationConfig
+from sagan_tf.evaluation.settings import EvaluationConfig
 from sagan_tf.visualization import attention, gallery, pictures, samplers
 
 flags.DEFINE(PATH, "run_dir", None, "plot the newest checkpoint of this run")

@@ -57,12 +57,19 @@ class FolderSource(RandomAccessSource):
 
     def fingerprint(self):
         """Returns a text that changes when a file is added, removed, renamed or changes class."""
+        return self._fingerprint
+
+    @functools.cached_property
+    def _fingerprint(self):
         return self._fingerprint_at(self.directory)
 
     def is_same_data(self, dataset, fingerprint):
         """Returns True if the folder `dataset` had the same files; see `Source`."""
         kind, _, directory = dataset.partition(":")
-        return kind == "folder" and fingerprint == self._fingerprint_at(directory)
+        if kind != "folder":
+            return False
+        same_place = directory == self.directory
+        return fingerprint == (self._fingerprint if same_place else self._fingerprint_at(directory))
 
     def _fingerprint_at(self, directory):
         """Returns the fingerprint of the same files in another directory."""
@@ -84,7 +91,7 @@ class FolderSource(RandomAccessSource):
             try:
                 lines.append(hashing.file_sha256(self.paths[index * self.num_examples // count]))
             except tf.errors.OpError:
-                lines.append("unreadable")  # whatever reads all images names this one
+                lines.append("unreadable")  # the check of all images names this one
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 
     def batches(self, index_batches):

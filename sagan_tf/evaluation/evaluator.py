@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import warnings
 
 import numpy as np
-import tensorflow as tf
 
 from sagan_tf import hashing
 from sagan_tf.errors import ConfigError, EvaluationError
-from sagan_tf.evaluation import fashion_classifier, feature_statistics, inception, metrics
+from sagan_tf.evaluation import feature_statistics, metrics
 from sagan_tf.evaluation.feature_statistics import Extractor, FeatureStatistics
-from sagan_tf.evaluation.features import load_network
-from sagan_tf.evaluation.generated import SamplingConfig
 from sagan_tf.runs import scores
 
 _OF_ALL = ("all_features", "all_labels")  # arrays of single images for metrics of each class
@@ -166,7 +162,7 @@ class Evaluator:
             chosen = [metric for metric in self._metrics if metric.per_class == per_class]
             if chosen:
                 result += self._measure(chosen, *self._scored(image_set, per_class), provenance)
-        # In the order of the metrics, whatever the order of the passes.
+        # The records follow the order of the metrics, not the order of the passes.
         return [record for name in self.metric_names for metric, record in result if metric == name]
 
     def _scored(self, image_set, per_class):
@@ -248,72 +244,3 @@ def _noting_warnings(measure, *statistics):
         warnings.simplefilter("always")
         scores = measure(*statistics)
     return scores, [str(warning.message) for warning in caught]
-
-
-@dataclasses.dataclass(frozen=True)
-class EvaluationConfig:
-    """Settings of an evaluation: metrics, numbers of images, feature network, sampling.
-
-    Args:
-        metrics: of `metrics.REGISTRY`; None is the usual ones, and accuracy for garments.
-        num_samples: number of images to score; None is 50,000, or all images of a folder.
-        num_real: number of real images, chosen at random; None is all.
-        batch_size: number of images in a batch of one replica.
-        feature_network: "inception", "garments", or a path for `features.load_network`; None is
-            garments for the bundled images and inception for all others.
-        inception_path: see `inception.load`.
-        inception_sha256: see `inception.load`.
-        cache_dir: directory of cached real statistics; None does not cache.
-        sampling: `SamplingConfig` of generated images.
-        progress: whether to show progress bars on a terminal.
-    """
-
-    metrics: tuple | None = None
-    num_samples: int | None = None
-    num_real: int | None = None
-    batch_size: int = 64
-    feature_network: str | None = None
-    inception_path: str | None = None
-    inception_sha256: str | None = None
-    cache_dir: str | None = None
-    sampling: SamplingConfig = dataclasses.field(default_factory=SamplingConfig)
-    progress: bool = False
-
-    def evaluator(self, real, dataset, has_labels, available=50_000, strategy=None):
-        """Makes an `Evaluator` with this configuration.
-
-        Args:
-            real: `RealImages`.
-            dataset: the `dataset` setting of the real images, or None.
-            has_labels: whether the images to score have classes.
-            available: number of images to score if `num_samples` is None.
-            strategy: `tf.distribute.Strategy`; None is the current one.
-        """
-        strategy = strategy or tf.distribute.get_strategy()
-        with strategy.scope():
-            network = self._network(dataset)
-        return Evaluator(
-            real,
-            network,
-            self.metrics or _default_metrics(network, has_labels),
-            self.num_samples or available,
-            self.num_real,
-            self.batch_size,
-            strategy,
-            self.cache_dir,
-            self.progress,
-        )
-
-    def _network(self, dataset):
-        default = "garments" if dataset == "bundled" else "inception"
-        name = self.feature_network or ("inception" if self.inception_path else default)
-        if name == fashion_classifier.NAME:
-            return fashion_classifier.load()
-        if name == "inception":
-            return inception.load(self.inception_path, self.inception_sha256)
-        return load_network(name)
-
-
-def _default_metrics(network, has_labels):
-    usual = ("fid", "is", "kid", "prdc")
-    return (*usual, "accuracy") if network.name == fashion_classifier.NAME and has_labels else usual

@@ -27,7 +27,7 @@ def classifier():
     """
     images = keras.Input((RESOLUTION, RESOLUTION, 1))
     hidden = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(images)
-    nhwc = {"data_format": "channels_last"}  # whatever keras.json says
+    nhwc = {"data_format": "channels_last"}  # keras.json may say channels_first
     for filters in (24, 48, 96):
         hidden = keras.layers.Conv2D(filters, 3, padding="same", activation="relu", **nhwc)(hidden)
         hidden = keras.layers.MaxPooling2D(**nhwc)(hidden)

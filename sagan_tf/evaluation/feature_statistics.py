@@ -32,7 +32,7 @@ class FeatureStatistics:
     Args:
         num_images: number of images that `update` will add in all.
         kept: arrays of single images to keep, of "features", "logits" and "labels". With a prefix
-            ("all_features", "all_labels") they are kept of all images, whatever `keep` is.
+            ("all_features", "all_labels") those of all images are kept; `keep` has no effect.
         keep: number of images whose arrays are kept, chosen at random with a fixed seed; None
             keeps all.
         name: of the images in error messages.

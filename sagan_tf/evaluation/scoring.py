@@ -13,7 +13,8 @@ from sagan_tf.config import ExperimentConfig
 from sagan_tf.data import sources
 from sagan_tf.errors import ConfigError, EvaluationError, RunDirectoryError
 from sagan_tf.evaluation.existing_images import FolderImages, SourceImages
-from sagan_tf.evaluation.generated import BALANCED, ExportedImages, GeneratedImages
+from sagan_tf.evaluation.generated import ExportedImages, GeneratedImages
+from sagan_tf.evaluation.settings import BALANCED
 from sagan_tf.models import factory
 from sagan_tf.runs import best, run_directory, scores
 from sagan_tf.runs.checkpoints import Checkpoints, saved_steps

@@ -184,7 +184,7 @@ class _ResamplingConv3x3:
     """
 
     def __init__(self, filters, resampling=None, **kwargs):
-        kwargs["data_format"] = "channels_last"  # whatever Keras's own configuration says
+        kwargs["data_format"] = "channels_last"  # keras.json may say channels_first
         super().__init__(filters, 3, padding="same", **kwargs)
         self.resampling = resampling
 

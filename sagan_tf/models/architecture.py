@@ -139,6 +139,15 @@ class Network(EagerlyBuilt):
         if seed is not None:
             initialize(self, self.seed)
 
+    def variant(self, **changes):
+        """Makes a network with the same arguments but for some, and with any weights.
+
+        Args:
+            **changes: other values of arguments, for instance `num_classes=3`.
+        """
+        # Without the seed, no weights are sampled that the caller replaces anyway.
+        return type(self).from_config({**self.get_config(), "seed": None, **changes})
+
     def _add_block(self, block, input_shape, output_shape):
         """Builds and keeps a block, and the attention after it if this is the place for it."""
         block.build(input_shape)

@@ -67,7 +67,7 @@ def load_state_dict(path):
             name.removeprefix("module."): value.detach().to(torch.float32).numpy()
             for name, value in state.items()
         }
-    except Exception as error:  # PyTorch raises whatever the file's format made it meet
+    except Exception as error:  # a damaged file makes PyTorch raise errors of many types
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(f"{path} is no PyTorch state dict of tensors: {reason}") from error
 

@@ -91,7 +91,7 @@ class SAGAN(AdversarialModel):
         self.class_names = None if class_names is None else tuple(class_names)
         self.generator = generator
         self.discriminator = discriminator
-        self.ema_generator = type(generator).from_config({**generator.get_config(), "seed": None})
+        self.ema_generator = generator.variant()
         self._ema = MovingAverage(self.ema_generator, generator)
         self._ema.copy()
         self.ema_generator.trainable = False

@@ -34,6 +34,6 @@ def read(path):
 
 
 def read_text(path):
-    """Returns the text of a file, whatever its bytes: half a character becomes a mark."""
+    """Returns the text of a file; bytes that are not UTF-8 become a replacement character."""
     with tf.io.gfile.GFile(path, "rb") as file:
         return file.read().decode(errors="replace")

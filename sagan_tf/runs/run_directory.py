@@ -58,6 +58,16 @@ class RunDirectory:
             reason = first_line(error)
             raise RunDirectoryError(f"run_dir={self.path} cannot be written: {reason}") from error
 
+    def write_config(self):
+        """Writes the configuration; with it, the directory holds a run.
+
+        Raises:
+            RunDirectoryError: the directory cannot be written.
+        """
+        with self.writing():
+            tf.io.gfile.makedirs(self.samples)
+            files.write_whole(self.join(_CONFIG), self.config.to_json())
+
     def write_class_names(self, names):
         """Writes the names of the classes, if there are any.
 
@@ -147,9 +157,7 @@ def start(path, config, source=None):
     Arguments and errors are those of `check`; it also fails if the directory cannot be written.
     """
     run = check(path, config, source)
-    with run.writing():
-        tf.io.gfile.makedirs(run.samples)
-        files.write_whole(run.join(_CONFIG), config.to_json())
+    run.write_config()
     return run
 
 

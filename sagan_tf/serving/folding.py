@@ -30,8 +30,7 @@ def fold_spectral_norm(generator, precision=PRECISIONS[0]):
     """
     if precision not in PRECISIONS:
         raise ConfigError("precision", precision, f"one of {', '.join(PRECISIONS)}")
-    arguments = {**generator.get_config(), "spectral_norm": False, "dtype": precision}
-    folded = type(generator).from_config(arguments)
+    folded = generator.variant(spectral_norm=False, dtype=precision)
     normalized = {
         f"{path}/kernel": layer.normalized_kernel()
         for path, layer in named_layers(generator)

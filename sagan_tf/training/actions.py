@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import time
 
@@ -15,7 +16,7 @@ _SAMPLE_ROWS = 10  # classes shown, evenly spaced if there are more
 _SAMPLE_COLUMNS = 10
 
 
-class Action:
+class Action(abc.ABC):
     """Something that training does after every `every`-th step and after its last step.
 
     All workers call the same actions at the same steps in the same order. An action that only the
@@ -28,9 +29,9 @@ class Action:
     def __init__(self, every):
         self.every = every
 
+    @abc.abstractmethod
     def __call__(self, step):
         """Acts after `step` steps."""
-        raise NotImplementedError
 
 
 class Log(Action):

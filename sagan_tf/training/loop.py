@@ -9,8 +9,8 @@ import tensorflow as tf
 from sagan_tf import ops
 from sagan_tf.data import pipeline, preflight, sources
 from sagan_tf.errors import ConfigError
-from sagan_tf.evaluation.evaluator import EvaluationConfig
 from sagan_tf.evaluation.scoring import RunScorer
+from sagan_tf.evaluation.settings import EvaluationConfig
 from sagan_tf.models import factory
 from sagan_tf.runs import lock, run_directory
 from sagan_tf.runs.checkpoints import Checkpoints
@@ -63,7 +63,7 @@ def train(config, run_dir, data_dir=None, strategy=None, stream=None, compile_st
         # The run begins here. A start that is refused before leaves no configuration behind.
         with workers.fail_together():
             if workers.is_chief:
-                run_directory.start(run_dir, config, source)
+                run.write_config()
                 run.write_class_names(source.class_names)
         reporter = Reporter(run, model, step, stream) if workers.is_chief else SilentReporter()
         with contextlib.closing(reporter):

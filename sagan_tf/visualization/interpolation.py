@@ -56,7 +56,7 @@ def with_mixed_classes(generator, mixtures):
         A `Generator` with n classes.
     """
     mixtures = np.asarray(mixtures, np.float32)
-    mixed = type(generator).from_config({**generator.get_config(), "num_classes": len(mixtures)})
+    mixed = generator.variant(num_classes=len(mixtures))
     looked_up = {
         f"{path}/{name}"
         for path, layer in named_layers(generator)

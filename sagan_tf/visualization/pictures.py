@@ -11,8 +11,8 @@ import tensorflow as tf
 from sagan_tf import files, sampling
 from sagan_tf.data import sources
 from sagan_tf.errors import ConfigError, UserError
-from sagan_tf.evaluation.evaluator import EvaluationConfig
 from sagan_tf.evaluation.existing_images import SourceImages
+from sagan_tf.evaluation.settings import EvaluationConfig
 from sagan_tf.images import enlarge_to, image_grid, png
 from sagan_tf.visualization import attention as overlays
 from sagan_tf.visualization import interpolation, sheets

@@ -8,7 +8,8 @@ import tensorflow as tf
 from sagan_tf import sampling
 from sagan_tf.config import ExperimentConfig
 from sagan_tf.errors import ConfigError, UserError
-from sagan_tf.evaluation.generated import ExportedImages, SamplingConfig
+from sagan_tf.evaluation.generated import ExportedImages
+from sagan_tf.evaluation.settings import SamplingConfig
 from sagan_tf.runs import checkpoints, run_directory
 from sagan_tf.runs import pretrained as weights
 from sagan_tf.visualization import attention, interpolation

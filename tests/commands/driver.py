@@ -51,11 +51,28 @@ def check_mistakes(module, mistakes):
         assert error.startswith("error: ") and error.count("\n") == 1, error
 
 
+def capture(command, arguments):
+    """Runs a command line here; returns the exit code, stdout and stderr, as JSON holds them.
+
+    Args:
+        command: module of the command.
+        arguments: the flags, with the name of the program in front.
+    """
+    from sagan_tf import command_line
+
+    sys.argv = list(arguments)
+    out, error, code = io.StringIO(), io.StringIO(), None
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error):
+        try:
+            command_line.run(command.run)
+        except SystemExit as stop:
+            code = stop.code
+    return [code, out.getvalue(), error.getvalue()]
+
+
 def main(module, *mode):
     """Runs the command lines from stdin, one JSON list each; prints a JSON list for each."""
     from absl import flags
-
-    from sagan_tf import command_line
 
     command = importlib.import_module(module)
     if mode:
@@ -65,14 +82,7 @@ def main(module, *mode):
     for line in sys.stdin:
         for name in list(flags.FLAGS):
             flags.FLAGS[name].unparse()
-        sys.argv = [module, *json.loads(line)]
-        out, error, code = io.StringIO(), io.StringIO(), None
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error):
-            try:
-                command_line.run(command.run)
-            except SystemExit as stop:
-                code = stop.code
-        print(json.dumps([code, out.getvalue(), error.getvalue()]), flush=True)
+        print(json.dumps(capture(command, [module, *json.loads(line)])), flush=True)
 
 
 if __name__ == "__main__":

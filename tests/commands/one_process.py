@@ -1,33 +1,11 @@
-"""Runs many command lines in one process: TensorFlow takes seconds to start."""
+"""Runs the lines of many commands in one process: TensorFlow takes seconds to start."""
 
+import importlib
 import json
-import pathlib
 import subprocess
 import sys
 
-ROOT = pathlib.Path(__file__).parents[2]
-_DRIVER = """
-import contextlib, importlib, io, json, sys
-from absl import flags
-from sagan_tf import command_line
-
-absl_flags = set(flags.FLAGS)
-for name, arguments in json.loads(sys.argv[1]):
-    for flag in set(flags.FLAGS) - absl_flags:
-        delattr(flags.FLAGS, flag)
-    for module in [module for module in sys.modules if module.startswith("sagan_tf.commands.")]:
-        del sys.modules[module]
-    flags.FLAGS.unparse_flags()
-    command = importlib.import_module(f"sagan_tf.commands.{name}")
-    sys.argv = [name, *arguments]
-    out, error, code = io.StringIO(), io.StringIO(), None
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error):
-        try:
-            command_line.run(command.run)
-        except SystemExit as stop:
-            code = stop.code
-    print(json.dumps([code, out.getvalue(), error.getvalue()]))
-"""
+from tests.commands.driver import ROOT, capture
 
 
 def run_all(lines, cwd=ROOT, **environment):
@@ -38,7 +16,7 @@ def run_all(lines, cwd=ROOT, **environment):
     """
     cases = [(name, list(map(str, flags))) for name, *flags in lines]
     done = subprocess.run(
-        [sys.executable, "-c", _DRIVER, json.dumps(cases)],
+        [sys.executable, "-m", __name__, json.dumps(cases)],
         capture_output=True,
         text=True,
         cwd=cwd,
@@ -49,3 +27,24 @@ def run_all(lines, cwd=ROOT, **environment):
     results = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(results) == len(cases), done.stderr
     return results
+
+
+def main(cases):
+    """Runs each command in a module of its own, since flags belong to the process."""
+    from absl import flags
+
+    import sagan_tf.command_line  # noqa: F401 - its flags stay, as those of absl do
+
+    lasting_flags = set(flags.FLAGS)
+    for name, arguments in cases:
+        for flag in set(flags.FLAGS) - lasting_flags:
+            delattr(flags.FLAGS, flag)
+        for module in [m for m in sys.modules if m.startswith("sagan_tf.commands.")]:
+            del sys.modules[module]
+        flags.FLAGS.unparse_flags()
+        command = importlib.import_module(f"sagan_tf.commands.{name}")
+        print(json.dumps(capture(command, [name, *arguments])))
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))

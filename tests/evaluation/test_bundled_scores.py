@@ -9,7 +9,8 @@ from sagan_tf.data.arrays import ArraySource
 from sagan_tf.evaluation import fashion_classifier
 from sagan_tf.evaluation.evaluator import Evaluator
 from sagan_tf.evaluation.existing_images import SourceImages
-from sagan_tf.evaluation.generated import GeneratedImages, SamplingConfig
+from sagan_tf.evaluation.generated import GeneratedImages
+from sagan_tf.evaluation.settings import SamplingConfig
 from sagan_tf.models import factory
 
 SETTINGS = config.get("fashion_mnist_32")

@@ -15,10 +15,11 @@ from sagan_tf.evaluation import (
     kernel_distance,
     metrics,
 )
-from sagan_tf.evaluation.evaluator import EvaluationConfig, Evaluator
+from sagan_tf.evaluation.evaluator import Evaluator
 from sagan_tf.evaluation.existing_images import SourceImages
 from sagan_tf.evaluation.features import FeatureNetwork
-from sagan_tf.evaluation.generated import GeneratedImages, SamplingConfig, _SampledImages
+from sagan_tf.evaluation.generated import GeneratedImages, _SampledImages
+from sagan_tf.evaluation.settings import EvaluationConfig, SamplingConfig
 from tests.evaluation.blobs import blobs, pixels
 
 PROVENANCE = {

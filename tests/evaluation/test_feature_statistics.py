@@ -5,7 +5,8 @@ from sagan_tf.errors import EvaluationError
 from sagan_tf.evaluation import feature_statistics
 from sagan_tf.evaluation.feature_statistics import Extractor, FeatureStatistics
 from sagan_tf.evaluation.features import FeatureNetwork
-from sagan_tf.evaluation.generated import GeneratedImages, SamplingConfig
+from sagan_tf.evaluation.generated import GeneratedImages
+from sagan_tf.evaluation.settings import SamplingConfig
 
 
 def filled(kept=("features", "labels"), keep=None, sizes=(3, 4, 13)):

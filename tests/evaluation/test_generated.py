@@ -6,13 +6,8 @@ import tensorflow as tf
 
 from sagan_tf import sampling
 from sagan_tf.errors import ConfigError, EvaluationError
-from sagan_tf.evaluation.generated import (
-    ExportedImages,
-    GeneratedImages,
-    SamplingConfig,
-    labels_in_shares,
-    set_standing_statistics,
-)
+from sagan_tf.evaluation.generated import ExportedImages, GeneratedImages, set_standing_statistics
+from sagan_tf.evaluation.settings import SamplingConfig, labels_in_shares
 from sagan_tf.keras_compat import named_layers, named_variables
 from sagan_tf.layers.conditional_batch_norm import MovingMoments
 

@@ -5,8 +5,9 @@ import pytest
 import tensorflow as tf
 
 from sagan_tf.evaluation.existing_images import FolderImages
-from sagan_tf.evaluation.generated import GeneratedImages, SamplingConfig
+from sagan_tf.evaluation.generated import GeneratedImages
 from sagan_tf.evaluation.image_sets import ImageSet, RealImages
+from sagan_tf.evaluation.settings import SamplingConfig
 from tests.evaluation.blobs import blobs
 
 

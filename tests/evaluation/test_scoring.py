@@ -10,8 +10,7 @@ import sagan_tf
 from sagan_tf.data.arrays import ArraySource
 from sagan_tf.errors import ConfigError, RunDirectoryError
 from sagan_tf.evaluation import scoring
-from sagan_tf.evaluation.evaluator import EvaluationConfig
-from sagan_tf.evaluation.generated import SamplingConfig
+from sagan_tf.evaluation.settings import EvaluationConfig, SamplingConfig
 from sagan_tf.models import factory
 from sagan_tf.runs import best, run_directory
 from sagan_tf.runs.checkpoints import Checkpoints

@@ -9,7 +9,7 @@ from PIL import Image
 import sagan_tf
 from sagan_tf.errors import UserError
 from sagan_tf.evaluation import scoring
-from sagan_tf.evaluation.evaluator import EvaluationConfig
+from sagan_tf.evaluation.settings import EvaluationConfig
 from sagan_tf.models import conversion, state_dicts
 from sagan_tf.ops.spectral_norm import power_iteration
 

@@ -12,8 +12,8 @@ from PIL import Image
 
 from sagan_tf.data import preflight, preparation, sources
 from sagan_tf.errors import RunDirectoryError, UserError
-from sagan_tf.evaluation.evaluator import EvaluationConfig
 from sagan_tf.evaluation.scoring import RunScorer
+from sagan_tf.evaluation.settings import EvaluationConfig
 from sagan_tf.runs import run_directory
 from sagan_tf.training import loop
 

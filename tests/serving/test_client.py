@@ -9,7 +9,8 @@ import PIL.Image
 import pytest
 
 from sagan_tf.errors import ConfigError, ServingError
-from sagan_tf.evaluation.generated import ExportedImages, SamplingConfig
+from sagan_tf.evaluation.generated import ExportedImages
+from sagan_tf.evaluation.settings import SamplingConfig
 from sagan_tf.serving import client
 
 

@@ -127,7 +127,7 @@ def _assign(generator, weights):
 
 def _check(generator, content):
     """Returns the largest difference, in gray levels, between images of packed and own weights."""
-    copy = type(generator).from_config(generator.get_config())
+    copy = generator.variant()
     _assign(copy, weight_files.unpack(content))
     latents = sampling.latents(0, 100, generator.latent_dim)
     labels = np.arange(100, dtype=np.int32) % (generator.num_classes or 1)
