@@ -74,6 +74,9 @@ def run(main):
         except UserError as error:
             _fail(error)
 
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # names that the terminal cannot show are escaped
+            stream.reconfigure(errors="backslashreplace")
     _show_in_help(main.__module__)
     if "--help" in sys.argv[1:]:
         app.define_help_flags()

@@ -70,6 +70,47 @@ def writing(directory):
         raise DataError(f"{directory} cannot be written: {first_line(error)}") from error
 
 
+def check_writable(argument, directory):
+    """Checks, before long work, that files can be written to a directory.
+
+    It writes an empty file to the directory, or to the nearest one above that exists, and removes
+    it.
+
+    Args:
+        argument: name of the argument or flag, for the error.
+        directory: any path that `tf.io.gfile` knows; it need not exist.
+
+    Raises:
+        ConfigError: it cannot be written, or a part of the path is a file.
+    """
+    place = os.fspath(directory) or "."
+    while "://" not in place and not os.path.lexists(place):  # object stores need no directories
+        place = os.path.dirname(place.rstrip("/")) or "."
+    probe = os.path.join(place, f".write-test-{os.getpid()}")
+    try:
+        write_whole(probe, b"")
+        tf.io.gfile.remove(probe)
+    except (tf.errors.OpError, OSError) as error:
+        is_file = os.path.lexists(place) and not os.path.isdir(place)
+        reason = f"{place} is a file" if is_file else first_line(error)
+        wanted = f"a directory that can be written ({reason})"
+        raise ConfigError(argument, directory, wanted) from error
+
+
+def check_file_writable(argument, path):
+    """Checks, before long work, that a file can be written; see `check_writable`.
+
+    Raises:
+        ConfigError: it cannot be written, or it is a directory.
+    """
+    if tf.io.gfile.isdir(path):
+        raise ConfigError(argument, path, "a file; it is a directory")
+    try:
+        check_writable(argument, os.path.dirname(path))
+    except ConfigError as error:
+        raise ConfigError(argument, path, f"in {error.allowed}") from error
+
+
 def real_path(path):
     """Returns a path without symbolic links, which only local file systems have."""
     return path if "://" in path else os.path.realpath(path)

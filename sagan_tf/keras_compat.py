@@ -1,6 +1,7 @@
 """Differences between Keras 2.15 and Keras 3; each entry gives its reason."""
 
 import keras
+import tensorflow as tf
 
 from sagan_tf.errors import ConfigError, StackError
 
@@ -8,6 +9,9 @@ IS_KERAS_3 = int(keras.__version__.split(".")[0]) >= 3
 
 # `add_weight` argument that keeps a weight in float32 under a mixed policy: renamed in Keras 3.
 NO_AUTOCAST = {"autocast": False} if IS_KERAS_3 else {"experimental_autocast": False}
+
+# Names the variables that are made inside.
+name_scope = keras.name_scope if IS_KERAS_3 else tf.name_scope
 
 # Key of a model's configuration that says which Keras wrote it.
 KERAS_VERSION = "keras_version"

@@ -1,8 +1,11 @@
 """Saves a grid of images from a model server or an export: `python export/client.py`."""
 
+import os
+
+import tensorflow as tf
 from absl import flags
 
-from sagan_tf import command_line, images
+from sagan_tf import command_line, files, images
 from sagan_tf.command_line import PATH
 from sagan_tf.errors import UserError
 from sagan_tf.serving import client, warmup
@@ -31,9 +34,11 @@ def run():
         labels = [int(label) for label in FLAGS.labels]
     except ValueError as error:
         raise UserError(f"labels={','.join(FLAGS.labels)} must be numbers") from error
+    files.check_file_writable("out", FLAGS.out)
     inputs = client.request(labels, FLAGS.num_images, FLAGS.seed, FLAGS.truncation)
     generated = client.generate(_server(), inputs, FLAGS.deadline, FLAGS.retries)
     columns = min(FLAGS.columns, len(generated))
+    tf.io.gfile.makedirs(os.path.dirname(FLAGS.out) or ".")
     images.save_png(FLAGS.out, images.image_grid(generated, columns))
     print(f"{len(generated)} images: {FLAGS.out}")
 

@@ -38,6 +38,8 @@ def run():
     arms = suites.arms(FLAGS.suite, FLAGS.scale, FLAGS.seeds, FLAGS.out, changes)
     if FLAGS.num_samples is not None and FLAGS.num_samples < 2:
         raise ConfigError("num_samples", FLAGS.num_samples, "at least 2")
+    files.check_writable("out", FLAGS.out)
+    files.check_writable("SAGAN_TF_CACHE", inception.cache_directory())
     if FLAGS.scale == "full":
         # A missing network ends the command here, before weeks of training.
         inception.load(FLAGS.inception_path, FLAGS.inception_sha256)

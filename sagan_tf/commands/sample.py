@@ -4,7 +4,7 @@ import sys
 
 from absl import flags
 
-from sagan_tf import command_line
+from sagan_tf import command_line, files
 from sagan_tf.command_line import PATH
 from sagan_tf.errors import ConfigError, UserError
 from sagan_tf.evaluation.settings import EvaluationConfig
@@ -60,6 +60,7 @@ def run():
     if FLAGS.gallery and not FLAGS.run_dir:
         raise UserError("--gallery shows a run: give --run_dir")
     pictures.check_new([f"{kind}.png" for kind in FLAGS.pictures or pictures.KINDS], FLAGS.out)
+    files.check_writable("out", FLAGS.out)
     sampler = samplers.open_sampler(FLAGS.run_dir, FLAGS.export_dir, FLAGS.pretrained)
     if FLAGS.pictures is None:
         plotted = pictures.plot_available(

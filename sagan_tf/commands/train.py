@@ -32,6 +32,7 @@ def run():
         print(memory_estimate.describe(config))
         return
     if FLAGS.check_data:
+        files.check_writable("run_dir", run_dir)
         print(preflight.check(sources.open_source(config, FLAGS.data_dir), config, run_dir))
         return
     strategy = strategies.make(FLAGS.strategy, FLAGS.tpu, FLAGS.cluster)

@@ -10,10 +10,9 @@ from __future__ import annotations
 import tensorflow as tf
 
 from sagan_tf.config import BACKGROUNDS
-from sagan_tf.data import preprocessing
+from sagan_tf.data import orientation, preprocessing
 
 _JPEG_REDUCTIONS = (1, 2, 4, 8)
-_EXIF_BYTES = 1024  # the orientation is near the start of the EXIF block
 _PNG_COLOUR_TYPE = 25  # offset of the byte; 0 is gray without alpha
 _DCT_METHOD = "INTEGER_ACCURATE"  # TensorFlow's default is off by up to 10 levels
 _MIN_BYTES = 32  # a shorter file is not an image
@@ -35,7 +34,7 @@ def decode(encoded, config):
     """Decodes one image to the pixels that the networks get.
 
     Transparent pixels show `config.background`. CMYK becomes RGB, and 16 bits become the upper 8.
-    The EXIF orientation is applied, except with `crop="released"`.
+    The orientation in the file's metadata is applied, except with `crop="released"`.
 
     Args:
         encoded: string scalar, the contents of a JPEG, PNG, BMP or WebP file.
@@ -56,6 +55,8 @@ def decode(encoded, config):
         lambda: _finish(_refuse(f"not a {known_kinds()} image"), config),
     ]
     image, size = tf.switch_case(_kind(encoded), branches)
+    if config.crop != "released":
+        image = orientation.turn_upright(image, encoded)
     image = preprocessing.convert_channels(image, config.channels)
     image.set_shape((config.resolution, config.resolution, config.channels))
     return image, size
@@ -75,14 +76,14 @@ def decode_whole(encoded, background):
         tf.errors.InvalidArgumentError: the format is another one, or the file is damaged.
     """
     branches = [
-        lambda: _turn_upright(_decode_whole_jpeg(encoded), encoded),
+        lambda: _decode_whole_jpeg(encoded),
         lambda: _decode_png(encoded, background),
         lambda: _decode_bmp(encoded),
         lambda: _decode_webp(encoded, background),
         lambda: _refuse(f"not a {known_kinds()} image"),
     ]
     kind = int(_kind(encoded))
-    image = branches[kind]().numpy()
+    image = orientation.turn_upright(branches[kind](), encoded).numpy()
     return image[..., :1] if _is_gray(encoded, kind) else image
 
 
@@ -128,7 +129,7 @@ def _decode_jpeg(encoded, config):
         index,
         [lambda r=r: _decode_jpeg_square(encoded, size, r) for r in _JPEG_REDUCTIONS],
     )
-    return _turn_upright(_resize(square, config), encoded), size
+    return _resize(square, config), size
 
 
 def _decode_jpeg_square(encoded, size, reduction):
@@ -145,29 +146,6 @@ def _decode_jpeg_square(encoded, size, reduction):
 
 def _decode_whole_jpeg(encoded):
     return tf.io.decode_jpeg(encoded, channels=3, dct_method=_DCT_METHOD)
-
-
-def _turn_upright(image, encoded):
-    """Applies the EXIF orientation of a JPEG; a JFIF header of 18 bytes may precede it."""
-    has_exif = tf.reduce_any([tf.strings.substr(encoded, start, 4) == b"Exif" for start in (6, 24)])
-    return tf.cond(
-        has_exif,
-        lambda: preprocessing.orient(image, _exif_orientation(encoded)),
-        lambda: image,
-    )
-
-
-def _exif_orientation(encoded):
-    """Returns the EXIF orientation, 1 to 8; 1 (upright) if the tag is absent or invalid."""
-    data = tf.cast(tf.io.decode_raw(tf.strings.substr(encoded, 0, _EXIF_BYTES), tf.uint8), tf.int32)
-    entries = tf.signal.frame(data, 10, 1)  # (n, 10)
-    # Tag 0x0112, type 3 (short), count 1, value; in both byte orders.
-    little, big = [0x12, 1, 3, 0, 1, 0, 0, 0], [1, 0x12, 0, 3, 0, 0, 0, 1]
-    is_little = tf.reduce_all(entries[:, :8] == little, axis=1)
-    is_big = tf.reduce_all(entries[:, :8] == big, axis=1)
-    values = tf.where(is_little, entries[:, 8], tf.where(is_big, entries[:, 9], 0))
-    value = tf.reduce_max(values)
-    return tf.where((value >= 1) & (value <= 8), value, 1)
 
 
 def _decode_png(encoded, background):

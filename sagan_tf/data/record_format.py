@@ -31,11 +31,13 @@ class RecordFormat:
         image_key: name of the image feature.
         label_key: name of the label feature; None gives every record the label 0.
         raw_size: bytes of an image of raw pixels.
+        num_classes: labels must be below it; None accepts any.
     """
 
     image_key: str
     label_key: str | None
     raw_size: int
+    num_classes: int | None = None
 
     @classmethod
     def find(cls, paths, config):
@@ -62,7 +64,8 @@ class RecordFormat:
         if label_key and config.num_classes is None:  # labels are not needed: keep good ones only
             is_integer = features[label_key].WhichOneof("kind") == "int64_list"
             label_key = label_key if is_integer else None
-        return cls(image_key, label_key, config.resolution**2 * config.channels), path, features
+        raw_size = config.resolution**2 * config.channels
+        return cls(image_key, label_key, raw_size, config.num_classes), path, features
 
     @property
     def is_raw(self):
@@ -92,6 +95,8 @@ class RecordFormat:
             images, labels = self.parse(records)
             if self.is_raw:
                 tf.debugging.assert_equal(tf.strings.length(images), self.raw_size)
+            if self.num_classes is not None:
+                tf.debugging.Assert(tf.reduce_all(self._is_label(labels)), [labels])
             return total + tf.size(labels, tf.int64)
 
         batches = tf.data.TFRecordDataset(path).batch(_RECORDS_CHECKED_AT_ONCE)
@@ -101,6 +106,9 @@ class RecordFormat:
             raise DataError(f"{path} is damaged: {error.message}") from error
         except loading.READ_ERRORS as error:
             raise DataError(self._describe_bad_record(path, error)) from error
+
+    def _is_label(self, label):
+        return (label >= 0) & (label < self.num_classes)
 
     def _describe_bad_record(self, path, error):
         """Names the first record that cannot be used, and the reason."""
@@ -119,6 +127,11 @@ class RecordFormat:
         problem = _feature_problem(features, self.image_key, "bytes_list")
         if self.label_key and not problem:
             problem = _feature_problem(features, self.label_key, "int64_list")
+        if self.label_key and self.num_classes and not problem:
+            label = features[self.label_key].int64_list.value[0]
+            if not self._is_label(label):
+                problem = f"{self.label_key!r} is {label}; with num_classes={self.num_classes} "
+                problem += f"it must be in [0, {self.num_classes})"
         if self.is_raw and not problem:
             size = len(features[RAW_IMAGE].bytes_list.value[0])
             if size != self.raw_size:

@@ -139,6 +139,7 @@ def cached(key, compute, directory):
 
     Raises:
         EvaluationError: the cached file is damaged or has another key.
+        ConfigError: the directory cannot be written.
     """
     if directory is None:
         return compute()
@@ -146,6 +147,7 @@ def cached(key, compute, directory):
     path = os.path.join(directory, f"statistics-{hashing.settings_sha256(key)[:16]}.npz")
     if tf.io.gfile.exists(path):
         return FeatureStatistics.load(path, key)
+    files.check_writable("cache_dir", directory)
     statistics = compute()
     tf.io.gfile.makedirs(directory)
     statistics.save(path, key)

@@ -65,8 +65,10 @@ def download(path, url=GRAPH_URL, sha256=GRAPH_SHA256):
     """Downloads the graph to `path`; the file appears whole and with the right hash, or not.
 
     Raises:
-        EvaluationError: the download failed, has another hash, or cannot be written.
+        EvaluationError: the download failed or has another hash.
+        ConfigError: the directory of `path` cannot be written.
     """
+    files.check_writable("SAGAN_TF_CACHE", os.path.dirname(path))
     try:
         with urllib.request.urlopen(url, timeout=60) as response:
             content = response.read()

@@ -41,6 +41,7 @@ class RunScorer:
     def __init__(self, run, settings, source=None, data_dir=None, strategy=None):
         self._run, self._sampling_config, self._strategy = run, settings.sampling, _local(strategy)
         self._images = None
+        files.check_writable("run_dir", run.path)
         config = run.config
         source = source or sources.open_source(config, data_dir)
         run.check_class_names(source)

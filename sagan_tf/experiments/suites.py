@@ -17,6 +17,7 @@ from sagan_tf import config as configs
 from sagan_tf.config.flags import flags_of
 from sagan_tf.errors import ConfigError, RunDirectoryError, UserError
 from sagan_tf.runs import run_directory, scores
+from sagan_tf.training import signals
 
 SUITES = {
     "stabilization": ("sagan_sn_d_only", "sagan_no_ttur", "sagan_no_attention"),
@@ -214,12 +215,12 @@ def _call(command):
         received.append(number)
         process.send_signal(number)
 
-    usual = {n: signal.signal(n, forward) for n in (signal.SIGINT, signal.SIGTERM)}
+    usual = {number: signal.signal(number, forward) for number in signals.that_stop()}
     try:
         code = process.wait()
     finally:
         for number, handler in usual.items():
-            signal.signal(number, handler)
+            signal.signal(number, handler or signal.SIG_DFL)
     if received:
         name = signal.Signals(received[0]).name
         raise Stopped(f"stopped by {name}; the same command goes on from here")

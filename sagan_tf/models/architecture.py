@@ -133,7 +133,9 @@ class Network(EagerlyBuilt):
         self.channel_multipliers = tuple(self.channel_multipliers or derived)
         self.blocks = []
         self.attention = None
-        self._make_layers()
+        # In its scope, so that no two networks of a model have weights of the same path.
+        with keras_compat.name_scope(self.name):
+            self._make_layers()
         self.built = True
         self.seed = None if seed is None else configs.check_field("seed", seed)
         if seed is not None:

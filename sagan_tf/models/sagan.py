@@ -91,7 +91,7 @@ class SAGAN(AdversarialModel):
         self.class_names = None if class_names is None else tuple(class_names)
         self.generator = generator
         self.discriminator = discriminator
-        self.ema_generator = generator.variant()
+        self.ema_generator = generator.variant(name=f"ema_{generator.name}")
         self._ema = MovingAverage(self.ema_generator, generator)
         self._ema.copy()
         self.ema_generator.trainable = False

@@ -8,10 +8,10 @@ import os
 import tensorflow as tf
 
 from sagan_tf import files
-from sagan_tf.runs import json_lines
+from sagan_tf.runs import json_lines, run_directory
 from sagan_tf.runs.checkpoints import Checkpoints
 
-DIRECTORY = "best"
+DIRECTORY = run_directory.BEST
 _RECORD = "best.json"
 _COPIED = ("config.json", "class_names.json")
 
@@ -19,7 +19,7 @@ _COPIED = ("config.json", "class_names.json")
 def read(run_path):
     """Returns the FID record of the best checkpoint, or None without one."""
     directory = os.path.join(files.exact_path("run_dir", run_path), DIRECTORY)
-    lines = json_lines.read(os.path.join(directory, _RECORD))
+    lines = json_lines.read(os.path.join(directory, _RECORD), ("settings_sha256", "value"))
     return lines[-1] if lines else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import threading
@@ -12,7 +13,7 @@ import tensorflow as tf
 from sagan_tf.errors import RunDirectoryError, TrainingError, first_line
 from sagan_tf.keras_compat import named_variables, optimizer_state
 from sagan_tf.models import factory
-from sagan_tf.runs import run_directory
+from sagan_tf.runs import history, run_directory, scores
 
 _NETWORKS = ("generator", "discriminator", "ema_generator")
 _NAME = "step"
@@ -250,4 +251,6 @@ def load(run_dir, step=None):
     if step is None and not checkpoints.steps():
         raise RunDirectoryError(f"run_dir={run_dir} has no checkpoint yet")
     checkpoints.restore(step)
+    found = scores.of_step(run.join(scores.FILE_NAME), int(model.step.numpy()))
+    history.remember(model, dataclasses.asdict(run.config), found)
     return model

@@ -8,11 +8,15 @@ import warnings
 import tensorflow as tf
 
 
-def read(path):
+def read(path, names=()):
     """Returns the JSON objects in a file, one a line; none without a file.
 
     A killed process, a full disk or an editor may leave empty and half lines. Empty lines are left
-    out. A warning names the file and number of each other line that is no JSON object.
+    out. A warning names the file and number of each other line that is not a whole record.
+
+    Args:
+        path: of the file.
+        names: those that every record has.
     """
     if not tf.io.gfile.exists(path):
         return []
@@ -24,7 +28,7 @@ def read(path):
             value = json.loads(line)
         except ValueError:
             value = None
-        if isinstance(value, dict):
+        if isinstance(value, dict) and value.keys() >= set(names):
             result.append(value)
         else:
             warnings.warn(

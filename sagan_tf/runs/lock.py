@@ -35,6 +35,10 @@ def hold(path):
     Args:
         path: the directory; any path that `tf.io.gfile` knows.
 
+    Yields:
+        A function that raises RunDirectoryError once another process has the lock. A process that
+        was suspended for minutes loses it to one of another machine.
+
     Raises:
         RunDirectoryError: another process uses the directory, or it cannot be written.
     """
@@ -51,11 +55,17 @@ def hold(path):
         raise RunDirectoryError(f"run_dir={path} cannot be written: {reason}") from error
     if not _is_ours(lock, owner):
         raise _in_use(path, _read(lock))
+
+    def check():
+        text = _read(lock)
+        if text is not None and not _is_ours(lock, owner):
+            raise _in_use(path, text)
+
     stop = threading.Event()
     heart = threading.Thread(target=_keep_beating, args=(lock, owner, stop), daemon=True)
     heart.start()
     try:
-        yield
+        yield check
     finally:
         stop.set()
         heart.join()

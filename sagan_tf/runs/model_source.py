@@ -8,7 +8,7 @@ import os
 from sagan_tf.config import FIELDS
 from sagan_tf.errors import ConfigError, ExportError
 from sagan_tf.models.sagan import SAGAN
-from sagan_tf.runs import best, checkpoints, run_directory, scores
+from sagan_tf.runs import best, checkpoints, history, run_directory, scores
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +45,7 @@ def find(model_or_run_dir, checkpoint):
             raise ConfigError("checkpoint", checkpoint, "left out: a model is exported as it is")
         if isinstance(model_or_run_dir, ModelSource):
             return model_or_run_dir
-        return ModelSource(model_or_run_dir, _known_config(model_or_run_dir))
+        return _of_model(model_or_run_dir)
     run = run_directory.load(model_or_run_dir)
     if checkpoint == "best":
         if best.read(run.path) is None:
@@ -56,10 +56,8 @@ def find(model_or_run_dir, checkpoint):
         model = checkpoints.load(os.path.join(run.path, best.DIRECTORY))
     else:
         model = checkpoints.load(run.path, _step(checkpoint))
-    step = int(model.step.numpy())
-    lines = scores.read(run.join(scores.FILE_NAME))
-    of_step = tuple(line for line in lines if line.get("step") == step)
-    return ModelSource(model, dataclasses.asdict(run.config), of_step)
+    found = scores.of_step(run.join(scores.FILE_NAME), int(model.step.numpy()))
+    return ModelSource(model, dataclasses.asdict(run.config), found)
 
 
 def _step(checkpoint):
@@ -69,6 +67,12 @@ def _step(checkpoint):
         return int(checkpoint)
     except ValueError as error:
         raise ConfigError("checkpoint", checkpoint, "'latest', 'best' or a step") from error
+
+
+def _of_model(model):
+    """Returns the `ModelSource` of a model: with its history, if it was loaded."""
+    known = history.recall(model)
+    return ModelSource(model, *known) if known else ModelSource(model, _known_config(model))
 
 
 def _known_config(model):

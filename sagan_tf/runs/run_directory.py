@@ -16,14 +16,15 @@ from sagan_tf import files
 from sagan_tf.config import FIELDS, ExperimentConfig
 from sagan_tf.data import preflight
 from sagan_tf.errors import RunDirectoryError, first_line
-from sagan_tf.runs import lock
+from sagan_tf.runs import lock, scores
 
 _CONFIG = "config.json"
 _CLASS_NAMES = "class_names.json"
 _SHOWN = 5
-# Files that `--check_data` writes before a run begins.
-_PREFLIGHT_FILES = {preflight.REPORT_NAME, preflight.GRID_NAME, preflight.UNREADABLE_NAME}
-_STARTING_FILES = {*_PREFLIGHT_FILES, lock.FILE_NAME}
+BEST = "best"  # directory of the best checkpoint
+_METRICS, _CHECKPOINTS, _SAMPLES = "metrics.jsonl", "checkpoints", "samples"
+# What a run writes after its configuration; a new run would mix its own with them.
+_OF_A_RUN = {_METRICS, _CHECKPOINTS, _CLASS_NAMES, scores.FILE_NAME, BEST}
 
 
 class RunDirectory:
@@ -37,9 +38,9 @@ class RunDirectory:
     def __init__(self, path, config):
         self.path = files.exact_path("run_dir", path)
         self.config = config
-        self.checkpoints = self.join("checkpoints")
-        self.samples = self.join("samples")
-        self.metrics = self.join("metrics.jsonl")
+        self.checkpoints = self.join(_CHECKPOINTS)
+        self.samples = self.join(_SAMPLES)
+        self.metrics = self.join(_METRICS)
 
     def join(self, name):
         """Returns the path of `name` inside the directory."""
@@ -129,26 +130,55 @@ class RunDirectory:
 def check(path, config, source=None):
     """Checks that a run directory is new or holds this very run; writes nothing.
 
+    Files that no run writes may be in a new run's directory. They stay as they are.
+
     Args:
         path: the directory.
         config: `ExperimentConfig`.
         source: the `sagan_tf.data.source.Source` of the run, if its data may have moved.
 
     Raises:
-        RunDirectoryError: it holds something else, another configuration, or other classes.
+        RunDirectoryError: it holds a run without its configuration, another configuration or
+            other classes, or it lies in the folder of the images.
     """
     run = RunDirectory(path, config)
     if tf.io.gfile.exists(run.join(_CONFIG)):
         _check_same(run.path, load(path).config, config, source)
         if source is not None:
             run.check_class_names(source)
-    elif tf.io.gfile.exists(run.path):
+    else:
         lock.check_directory(run.path)
-        if set(tf.io.gfile.listdir(run.path)) - _STARTING_FILES:
-            raise RunDirectoryError(
-                f"run_dir={run.path} holds files that are not a run's; choose a new or empty one"
-            )
+        _check_outside(run, config)
+        _check_new(run)
     return run
+
+
+def _check_new(run):
+    """Raises RunDirectoryError if a directory holds a run whose `config.json` is lost."""
+    if not tf.io.gfile.exists(run.path):
+        return
+    found = {name.rstrip("/") for name in tf.io.gfile.listdir(run.path)}
+    left_over = sorted(found & _OF_A_RUN)
+    if tf.io.gfile.isdir(run.samples) and tf.io.gfile.listdir(run.samples):
+        left_over.append(_SAMPLES)
+    if left_over:
+        raise RunDirectoryError(
+            f"run_dir={run.path} holds {left_over[0]} of a run, but no {_CONFIG}; restore it, or "
+            "use another directory"
+        )
+
+
+def _check_outside(run, config):
+    """Raises RunDirectoryError if the samples of a run would become images of its data set."""
+    kind, _, folder = config.dataset.partition(":")
+    if kind != "folder":
+        return
+    folder = files.real_path(files.expand_home(folder))
+    if os.path.join(files.real_path(run.path), "").startswith(os.path.join(folder, "")):
+        raise RunDirectoryError(
+            f"run_dir={run.path} is in the folder of the images, {folder}; its samples would "
+            "become images of the data set, so use a directory outside"
+        )
 
 
 def start(path, config, source=None):

@@ -84,4 +84,9 @@ def append(path, records):
 
 def read(path):
     """Returns the records in a file of scores; none without a file. See `json_lines.read`."""
-    return json_lines.read(path)
+    return json_lines.read(path, ("step", "metric", "title", "value"))
+
+
+def of_step(path, step):
+    """Returns a tuple of the records in a file of scores that are of one step."""
+    return tuple(record for record in read(path) if record.get("step") == step)

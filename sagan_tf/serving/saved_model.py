@@ -48,10 +48,10 @@ def export(
         The path of the version.
 
     Raises:
-        ConfigError: an argument is not allowed.
+        ConfigError: an argument is not allowed, or the directory cannot be written.
         RunDirectoryError: there is no run or no such checkpoint.
-        ExportError: the version exists, the directory cannot be written, the run has no best
-            checkpoint, or weights are not finite.
+        ExportError: the version exists, the disk is full, the run has no best checkpoint, or
+            weights are not finite.
         ServingError: the package tensorflow-serving-api is not installed.
     """
     base_dir = files.exact_path("export_dir", base_dir)
@@ -59,6 +59,7 @@ def export(
     if device not in DEVICES:
         raise ConfigError("device", device, f"one of {', '.join(DEVICES)}")
     warmup.load_protos("prediction_log_pb2")  # fails before minutes of work, not after
+    files.check_writable("export_dir", base_dir)
     source = model_source.find(model_or_run_dir, checkpoint)
     live = source.model.ema_generator
     generator = folding.fold_spectral_norm(live, precision)

@@ -100,12 +100,13 @@ class Save(Action):
         checkpoints: `Checkpoints` of the model that trains.
         workers: `Workers`.
         check_finite: `FiniteCheck` of this run.
+        check_lock: function that raises if another process now trains in the directory.
     """
 
-    def __init__(self, config, checkpoints, workers, check_finite):
+    def __init__(self, config, checkpoints, workers, check_finite, check_lock):
         super().__init__(config.checkpoint_every)
         self._checkpoints, self._workers = checkpoints, workers
-        self._check_finite = check_finite
+        self._check_finite, self._check_lock = check_finite, check_lock
         self._minutes, self._saved_at = config.checkpoint_minutes, time.monotonic()
 
     def __call__(self, step):
@@ -113,6 +114,7 @@ class Save(Action):
         self._check_finite(step)
         self._saved_at = time.monotonic()
         if self._workers.is_chief:
+            self._check_lock()
             self._checkpoints.save(wait=False)
 
     def is_overdue(self):

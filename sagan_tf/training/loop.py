@@ -49,7 +49,7 @@ def train(config, run_dir, data_dir=None, strategy=None, stream=None, compile_st
     workers = Workers(strategy)
     with workers.explain_lost_worker(), ops.using(config.ops), contextlib.ExitStack() as stack:
         _check_replicas(config, strategy)
-        run, source, report = _open_run(config, run_dir, data_dir, workers, stack)
+        run, source, report, check_lock = _open_run(config, run_dir, data_dir, workers, stack)
         with strategy.scope():
             model = factory.build_model(config, _class_names(run, source))
         checkpoints, warnings = Checkpoints(model, run.checkpoints, config.keep_checkpoints), []
@@ -81,7 +81,7 @@ def train(config, run_dir, data_dir=None, strategy=None, stream=None, compile_st
                     run_steps(batches, tf.constant(count))
                 reporter.advance(count)
 
-            save = Save(config, checkpoints, workers, check_finite)
+            save = Save(config, checkpoints, workers, check_finite, check_lock)
             actions = [
                 Log(run, model, timer, reporter, check_finite),
                 Sample(run, model, workers, reporter),
@@ -145,18 +145,19 @@ def _open_run(config, run_dir, data_dir, workers, stack):
     The directory stays locked until `stack` closes.
 
     Returns:
-        The `RunDirectory`, the source of the data, and the chief's report on it.
+        The `RunDirectory`, the source of the data, and the chief's own: its report on the data and
+        the function that checks the lock.
     """
-    run, report = run_directory.RunDirectory(run_dir, config), None
+    run, report, check_lock = run_directory.RunDirectory(run_dir, config), None, None
     with workers.fail_together():
         source = sources.open_source(config, data_dir)
         if workers.is_chief:
-            stack.enter_context(lock.hold(run.path))
+            check_lock = stack.enter_context(lock.hold(run.path))
             run_directory.check(run_dir, config, source)
             with run.writing():
                 tf.io.gfile.makedirs(run.path)
             report = preflight.check(source, config, run.path)
-    return run, source, report
+    return run, source, report, check_lock
 
 
 def _class_names(run, source):

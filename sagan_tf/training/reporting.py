@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import math
 import sys
 
 import tensorflow as tf
@@ -12,6 +14,7 @@ from sagan_tf import files
 from sagan_tf.keras_compat import named_layers
 from sagan_tf.layers.self_attention import SelfAttention2D
 from sagan_tf.layers.spectral_norm import SpectralNormalized
+from sagan_tf.runs import json_lines
 from sagan_tf.training import tensorboard
 from sagan_tf.training.alarm import CollapseAlarm, sample_diversity
 
@@ -109,8 +112,13 @@ class Reporter:
         """Prints a line above the progress bar."""
         if self._bar is not None:
             self._bar.write(text, file=self._stream)
-        else:
+            return
+        try:
             print(text, file=self._stream, flush=True)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            # The terminal was closed, which also sent SIGHUP: training saves before it ends.
 
     def close(self):
         """Writes pending events and ends the bar."""
@@ -134,7 +142,7 @@ class Reporter:
         """Drops lines after `step`, because the run resumes from there."""
         if not tf.io.gfile.exists(self._run.metrics):
             return
-        lines = files.read_text(self._run.metrics).splitlines()
+        lines = json_lines.read_text(self._run.metrics).splitlines()
         kept = [line for line in lines if _step_of(line) <= step]
         files.write_whole(self._run.metrics, "".join(line + "\n" for line in kept))
 
@@ -149,11 +157,12 @@ class SilentReporter:
 
 
 def _step_of(line):
-    """The step of a line of metrics; infinity for half a line, which a killed process leaves."""
+    """The step of a line of metrics; infinity for a damaged line, which a killed process leaves."""
     try:
-        return json.loads(line)["step"]
-    except json.JSONDecodeError:
-        return float("inf")
+        step = json.loads(line)["step"]
+    except (ValueError, TypeError, KeyError):
+        return math.inf
+    return step if isinstance(step, int) else math.inf
 
 
 def _layers_of_kind(model, kind):

@@ -21,17 +21,29 @@ class StopRequest:
         self.can_come, self.signal_name = can_come, None
 
 
+def that_stop():
+    """Returns the numbers of the signals that end a program and that this process can catch.
+
+    A SIGHUP that the process ignores, as under `nohup`, stays ignored. There are none outside the
+    main thread, where Python cannot catch signals.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return []
+    numbers = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
+    hangup = getattr(signal, "SIGHUP", None)
+    return [n for n in numbers if n != hangup or signal.getsignal(n) != signal.SIG_IGN]
+
+
 @contextlib.contextmanager
 def stop_request():
     """Catches the first signal inside its body; a second signal has its usual effect.
 
-    A SIGHUP that the process ignores, as under `nohup`, is still ignored. Outside the main thread,
-    where Python cannot catch signals, they keep their usual effect.
+    `that_stop` says which signals; all others keep their usual effect.
 
     Yields:
         A `StopRequest`, which the body asks between two steps.
     """
-    request = StopRequest(threading.current_thread() is threading.main_thread())
+    request = StopRequest(bool(that_stop()))
     usual = {}
 
     def note(number, _):
@@ -43,11 +55,8 @@ def stop_request():
             # None is a handler that was not set from Python and cannot be put back.
             signal.signal(number, handler or signal.SIG_DFL)
 
-    if request.can_come:
-        for number in (getattr(signal, name) for name in _NAMES if hasattr(signal, name)):
-            is_hangup = number == getattr(signal, "SIGHUP", None)
-            if not (is_hangup and signal.getsignal(number) == signal.SIG_IGN):
-                usual[number] = signal.signal(number, note)
+    for number in that_stop():
+        usual[number] = signal.signal(number, note)
     try:
         yield request
     finally:

@@ -55,7 +55,7 @@ def run_figure(metrics_path, scores=()):
     Returns:
         A PNG file: bytes; None if nothing was logged yet.
     """
-    lines = json_lines.read(metrics_path)
+    lines = json_lines.read(metrics_path, ["step"])
     lines += [{"step": score["step"], score["title"]: score["value"]} for score in scores]
     panels = [(title, _matching(lines, names)) for title, names in RUN_PANELS]
     panels = [panel for panel in panels if panel[1]]

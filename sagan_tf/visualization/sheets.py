@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from sagan_tf.images import image_grid, to_rgb
+from sagan_tf.visualization import fonts
 
 _FONT_SIZE = 15
 _MARGIN = 8
@@ -27,17 +28,17 @@ def sheet(rows, captions=None, heading=None, gap=2):
     """
     images = to_rgb(np.concatenate(rows))
     grid = image_grid(images, len(rows[0]), gap)
-    font = ImageFont.load_default(_FONT_SIZE)
-    left = _widest(captions, font)
+    captions = [fonts.choose(caption, _FONT_SIZE) for caption in captions or ()]
+    headings = [fonts.choose(heading, _FONT_SIZE)] if heading else []
+    left = _widest(captions)
     top = 2 * _FONT_SIZE if heading else 0
-    size = (left + grid.shape[1], top + grid.shape[0])
-    size = (max(size[0], _widest([heading] if heading else None, font)), size[1])
+    size = (max(left + grid.shape[1], _widest(headings)), top + grid.shape[0])
     canvas = Image.new("RGB", size, "white")
     canvas.paste(Image.fromarray(grid), (left, top))
     text = ImageDraw.Draw(canvas)
-    if heading:
+    for heading, font in headings:
         text.text((_MARGIN, top / 2), heading, "black", font, anchor="lm")
-    for index, caption in enumerate(captions or ()):
+    for index, (caption, font) in enumerate(captions):
         middle = top + gap + (index + 0.5) * (images.shape[1] + gap)
         text.text((left - _MARGIN, middle), caption, "black", font, anchor="rm")
     return np.asarray(canvas)
@@ -66,8 +67,8 @@ def animation(frames, kind, milliseconds=60):
     return buffer.getvalue()
 
 
-def _widest(texts, font):
-    """Returns the width of the longest text with its margins, in pixels; 0 without texts."""
+def _widest(texts):
+    """Returns the width in pixels of the longest (text, font) with margins; 0 without texts."""
     if not texts:
         return 0
-    return round(max(font.getlength(text) for text in texts)) + 2 * _MARGIN
+    return round(max(font.getlength(text) for text, font in texts)) + 2 * _MARGIN

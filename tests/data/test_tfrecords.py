@@ -80,6 +80,11 @@ BAD_RECORDS = {
     "no label": ({"image": PNG}, "it has no 'label'"),
     "empty label": ({"image": PNG, "label": []}, "it has no 'label'"),
     "two labels": ({"image": PNG, "label": [1, 2]}, "'label' has 2 values; it must have one"),
+    "a label too large": (
+        {"image": PNG, "label": 2**32},
+        r"'label' is 4294967296; with num_classes=3 it must be in \[0, 3\)",
+    ),
+    "a negative label": ({"image": PNG, "label": -1}, "'label' is -1; with num_classes=3 it must"),
     "no image": ({"label": 1}, "it has no 'image'"),
     "two images": ({"image": [PNG, PNG], "label": 1}, "'image' has 2 values; it must have one"),
     "a number as image": ({"image": 7, "label": 1}, "'image' is an integer; it must be bytes"),

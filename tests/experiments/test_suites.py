@@ -1,3 +1,4 @@
+import concurrent.futures
 import os
 import signal
 import threading
@@ -49,7 +50,8 @@ if flags["preset"] == "sagan_no_ttur":
     sys.exit(2)
 if "wait" in flags:
     saved, waiting = map(pathlib.Path, flags["wait"].split(","))
-    signal.signal(signal.SIGTERM, lambda *_: (saved.touch(), sys.exit(0)))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: (saved.touch(), sys.exit(0)))
     waiting.touch()
     time.sleep(60)
 """
@@ -76,7 +78,8 @@ def test_a_failing_arm_does_not_keep_the_others_from_running(stubs, tmp_path, ca
 def test_what_is_done_is_not_run_again(stubs, tmp_path, capfd):
     arms = suites.arms("comparison", "demo", 1, str(tmp_path / "out"))
     run = run_directory.start(arms[0].path, arms[0].config)
-    lines = [{"step": step, "metric": "fid", "value": 1.0} for step in arms[0].steps]
+    score = {"metric": "fid", "title": "FID", "value": 1.0}
+    lines = [{"step": step, **score} for step in arms[0].steps]
     scores.append(run.join("evaluation.jsonl"), lines[:-1])
     assert not arms[0].is_done()
     scores.append(run.join("evaluation.jsonl"), lines)  # scored again: the newer ones count
@@ -89,16 +92,27 @@ def test_what_is_done_is_not_run_again(stubs, tmp_path, capfd):
     assert not other.is_done()
 
 
-def test_sigterm_reaches_the_arm_and_ends_the_suite(stubs, tmp_path):
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_reaches_the_arm_and_ends_the_suite(stubs, tmp_path, name):
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup
     saved, waiting = tmp_path / "saved", tmp_path / "waiting"
     arms = suites.arms("comparison", "demo", 1, str(tmp_path / "out"))
 
     def stop():
         while not waiting.exists():
             time.sleep(0.05)
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), getattr(signal, name))
 
     threading.Thread(target=stop, daemon=True).start()
-    with pytest.raises(suites.Stopped, match="stopped by SIGTERM; the same command goes on"):
-        suites.run(arms, [f"--wait={saved},{waiting}"])
+    try:
+        with pytest.raises(suites.Stopped, match=f"stopped by {name}; the same command goes on"):
+            suites.run(arms, [f"--wait={saved},{waiting}"])
+    finally:
+        signal.signal(signal.SIGHUP, before)
     assert saved.exists(), "the signal came to the arm, not only to the suite"
+
+
+def test_a_suite_runs_in_a_thread(stubs, tmp_path):
+    arms = suites.arms("comparison", "demo", 1, str(tmp_path / "out"))
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        assert pool.submit(suites.run, arms).result() == {}

@@ -4,10 +4,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorboard.backend.event_processing import event_accumulator
 
 import sagan_tf
 from sagan_tf.errors import ConfigError, DataError, TrainingError
-from sagan_tf.keras_compat import named_variables
+from sagan_tf.keras_compat import IS_KERAS_3, named_variables
 from sagan_tf.models import factory
 
 COUNT = 35
@@ -228,6 +229,19 @@ def test_a_callback_moves_both_learning_rates(tiny_config, images, labels):
     rate = float(model.generator_optimizer.learning_rate.numpy())
     other = float(model.discriminator_optimizer.learning_rate.numpy())
     np.testing.assert_allclose((rate, other), (0.25e-4, 0.25e-4 * ratio), rtol=1e-5)
+
+
+@pytest.mark.skipif(not IS_KERAS_3, reason="Keras 2 names variables by their last part")
+def test_tensorboard_has_a_histogram_of_every_weight(tiny_config, images, labels, tmp_path):
+    model = small(tiny_config)
+    board = keras.callbacks.TensorBoard(tmp_path, histogram_freq=1)
+    model.fit(images[:4], labels[:4], 4, callbacks=[board], verbose=0)
+    events = event_accumulator.EventAccumulator(str(tmp_path / "train"))
+    events.Reload()
+    found = {tag for tag in events.Tags()["tensors"] if tag.endswith("/histogram")}
+    networks = (model.generator, model.discriminator, model.ema_generator)
+    assert len(found) == sum(len(network.weights) for network in networks)
+    assert {"generator/dense/kernel/histogram", "ema_generator/dense/kernel/histogram"} <= found
 
 
 def test_what_is_not_finite_ends_fit(tiny_config, images, labels):

@@ -22,3 +22,10 @@ def test_nothing_is_no_record(tmp_path, content):
     if content is not None:
         path.write_bytes(content)
     assert json_lines.read(str(path)) == []
+
+
+def test_a_record_without_the_names_that_it_must_have_is_left_out(tmp_path):
+    path = tmp_path / "lines.jsonl"
+    path.write_text('{"step": 1, "loss": 2}\n{"loss": 3}\n{}\n')
+    with pytest.warns(UserWarning, match="line [23] is not a whole record"):
+        assert json_lines.read(str(path), ["step"]) == [{"step": 1, "loss": 2}]

@@ -142,6 +142,15 @@ def test_the_heart_beats_until_another_takes_the_lock(tmp_path):
     assert json.loads(path.read_text()) == {"id": "another"}  # not ours to remove
 
 
+def test_a_process_that_lost_its_lock_is_told(tmp_path):
+    """As one is that was suspended for longer than its heart may stand still."""
+    with lock.hold(str(tmp_path)) as check:
+        check()
+        (tmp_path / "lock.json").write_text(json.dumps({"id": "another", "process": 7}))
+        with pytest.raises(RunDirectoryError, match="in use by process 7"):
+            check()
+
+
 def test_a_file_in_the_way_is_named(tmp_path):
     (tmp_path / "run").write_text("")
     with (

@@ -4,8 +4,9 @@ import os
 import numpy as np
 import pytest
 
+import sagan_tf
 from sagan_tf.errors import ConfigError, ExportError, RunDirectoryError
-from sagan_tf.runs import best, model_source, run_directory, scores
+from sagan_tf.runs import best, checkpoints, model_source, pretrained, run_directory, scores
 from sagan_tf.runs.checkpoints import Checkpoints
 from tests.serving.conftest import make_model
 
@@ -20,7 +21,8 @@ def run(tiny_config, tmp_path_factory):
     for step, fid in ((10, 3.0), (20, 5.0)):
         model.step.assign(step)
         checkpoints.save()
-        score = {"metric": "fid", "value": fid, "step": step, "settings_sha256": "same"}
+        score = {"metric": "fid", "title": "FID", "value": fid, "step": step}
+        score["settings_sha256"] = "same"
         scores.append(run.join(scores.FILE_NAME), [score])
         best.keep_if_best(run, model, [score])
     return run
@@ -62,3 +64,20 @@ def test_a_run_without_scores_has_no_best(tiny_config, tmp_path):
 def test_a_directory_without_a_run_is_refused(tmp_path):
     with pytest.raises(RunDirectoryError, match="is not a run"):
         model_source.find(os.fspath(tmp_path), "latest")
+
+
+def test_a_loaded_model_keeps_its_scores_until_it_trains(run):
+    model = checkpoints.load(run.path, 10)
+    found = model_source.find(model, "latest")
+    assert [score["value"] for score in found.scores] == [3.0]
+    assert found.config == model_source.find(run.path, 10).config
+    model.step.assign_add(1)
+    found = model_source.find(model, "latest")
+    assert found.scores == () and "dataset" not in found.config
+
+
+def test_a_pretrained_model_keeps_its_scores():
+    found = model_source.find(sagan_tf.load_pretrained("fashion_mnist_32"), "latest")
+    wanted = pretrained.load_source("fashion_mnist_32")
+    assert (found.config, found.scores) == (wanted.config, wanted.scores)
+    assert [score["metric"] for score in found.scores if score["value"]]

@@ -5,6 +5,7 @@ import types
 import pytest
 import tensorflow as tf
 
+from sagan_tf.errors import RunDirectoryError
 from sagan_tf.models import factory
 from sagan_tf.runs import run_directory
 from sagan_tf.runs.checkpoints import Checkpoints
@@ -61,12 +62,28 @@ def test_a_worker_that_is_not_the_chief_writes_nothing(tiny_config, tmp_path):
     workers = types.SimpleNamespace(is_chief=False)
     checkpoints = Checkpoints(model, run.checkpoints)
     check_finite = FiniteCheck(model, checkpoints, run.path)
-    save = actions.Save(config, checkpoints, workers, check_finite)
+    save = actions.Save(config, checkpoints, workers, check_finite, None)
     save(3)
     checkpoints.finish()
     actions.Sample(run, model, workers, None)(3)
     assert sorted(tmp_path.rglob("*")) == before
     assert not save.is_overdue()  # the chief's clock counts
+
+
+def test_a_chief_that_lost_its_lock_saves_nothing(tiny_config, tmp_path):
+    run = run_directory.start(tmp_path / "run", tiny_config)
+    model = factory.build_model(tiny_config)
+    checkpoints = Checkpoints(model, run.checkpoints)
+    workers = types.SimpleNamespace(is_chief=True)
+
+    def check_lock():
+        raise RunDirectoryError("in use")
+
+    save = actions.Save(tiny_config, checkpoints, workers, lambda step: None, check_lock)
+    with pytest.raises(RunDirectoryError, match="in use"):
+        save(3)
+    checkpoints.finish()
+    assert not (tmp_path / "run" / "checkpoints").exists()
 
 
 @pytest.mark.parametrize(("num_classes", "classes"), [(3, [0, 1, 2]), (None, [0] * 10)])

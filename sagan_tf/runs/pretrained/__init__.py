@@ -14,12 +14,12 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from sagan_tf import sampling, weight_files
+from sagan_tf import files, sampling, weight_files
 from sagan_tf.config import ExperimentConfig
 from sagan_tf.errors import ConfigError, UserError
 from sagan_tf.keras_compat import named_variables
 from sagan_tf.models import factory
-from sagan_tf.runs import model_source
+from sagan_tf.runs import history, model_source
 
 BUNDLED = os.path.join(os.path.dirname(__file__), "bundled")
 LARGEST_FILE = 4_000_000  # bytes of weights: every user of the package downloads them
@@ -51,7 +51,9 @@ def load(name, directory=BUNDLED):
         ConfigError: there is no generator of that name.
         UserError: the file is damaged.
     """
-    return load_source(name, directory).model
+    source = load_source(name, directory)
+    history.remember(source.model, source.config, source.scores)
+    return source.model
 
 
 def load_source(name, directory=BUNDLED):
@@ -84,6 +86,7 @@ def save(run_dir, name, directory=BUNDLED, checkpoint="best"):
         UserError: there is no run or checkpoint, the pair exists, the weights are larger than
             `LARGEST_FILE`, or float16 changes the images too much.
     """
+    files.check_writable("out", directory)
     stem = os.path.join(directory, name)
     for path in (f"{stem}.npz", f"{stem}.json"):
         if tf.io.gfile.exists(path):
