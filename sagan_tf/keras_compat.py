@@ -17,6 +17,20 @@ name_scope = keras.name_scope if IS_KERAS_3 else tf.name_scope
 KERAS_VERSION = "keras_version"
 
 
+def check_dtype_conversion():
+    """Raises StackError if TensorFlow converts dtypes in a way that Keras's metrics cannot take.
+
+    `experimental_enable_numpy_behavior` turns it on, with any mode but its usual "legacy".
+    """
+    try:
+        tf.cast(2**40, tf.int64)
+    except OverflowError as error:
+        raise StackError(
+            "TensorFlow's new dtype conversion is enabled, with which Keras cannot train; pass "
+            "dtype_conversion_mode='legacy' to experimental_enable_numpy_behavior"
+        ) from error
+
+
 def named_layers(parent, prefix=""):
     """Yields every layer inside `parent` as (path of names, layer), such as ("block1/conv1", ...).
 

@@ -11,6 +11,8 @@ from sagan_tf.errors import ConfigError
 def fold_in(seed, *numbers):
     """A new seed, int32 (2,), from `seed` and some integers; the same in, the same out."""
     for number in numbers:
+        # TensorFlow with NumPy's behaviour refuses Python's larger numbers, and takes NumPy's.
+        number = np.int64(number) if isinstance(number, int) else number
         seed = tf.random.experimental.stateless_fold_in(seed, tf.cast(number, tf.int64))
     return seed
 

@@ -75,3 +75,29 @@ def test_a_run_needs_no_legacy_keras(tmp_path):
     ((code, _, error),) = run_all([line], tmp_path, TF_USE_LEGACY_KERAS="1")
     assert code is None, error
     assert (tmp_path / "run" / "checkpoints" / "step-1.index").exists()
+
+
+NUMPY_BEHAVIOUR = """
+import tensorflow as tf
+
+tf.experimental.numpy.experimental_enable_numpy_behavior(dtype_conversion_mode={mode!r})
+import sagan_tf
+
+networks = sagan_tf.Generator(16, 3, 4, 8, seed=0), sagan_tf.Discriminator(16, 3, 4, 8, seed=0)
+model = sagan_tf.SAGAN(*networks)
+try:
+    model.compile()
+except sagan_tf.StackError as error:
+    print(error)
+    raise SystemExit
+metrics = model.train_step((tf.zeros((2, 16, 16, 3), tf.uint8), tf.constant([0, 1])))
+assert model.generate([0, 2], seed=1).shape == (2, 16, 16, 3)
+print("trained" if float(metrics["discriminator_loss"]) > 0 else metrics)
+"""
+
+
+def test_numpy_behaviour_of_tensorflow_works_or_is_one_line():
+    for mode, expected in (("legacy", "trained"), ("all", "pass dtype_conversion_mode='legacy' to")):
+        found = python(NUMPY_BEHAVIOUR.format(mode=mode))
+        assert found.returncode == 0, found.stderr
+        assert expected in found.stdout and found.stdout.count("\n") == 1

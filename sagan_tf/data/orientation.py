@@ -33,14 +33,20 @@ def turn_upright(image, encoded):
         image: uint8 (h, w, c); inside a `tf.function`, h and w are equal or unknown.
         encoded: string scalar, the contents of the file.
     """
+    encoded = tf.convert_to_tensor(encoded)  # NumPy would cut off zeros at the end of bytes
 
     def turned():
-        value = tf.numpy_function(read, [encoded], tf.int32, stateful=False)
+        value = tf.numpy_function(_read_of_tensor, [encoded], tf.int32, stateful=False)
         return preprocessing.orient(image, tf.ensure_shape(value, ()))
 
     # `\C` is any byte.
     has_metadata = tf.strings.regex_full_match(encoded, f"\\C*(?:{_METADATA})\\C*")
     return tf.cond(has_metadata, turned, lambda: image)
+
+
+def _read_of_tensor(content):
+    # A graph hands over bytes, and eager TensorFlow an array of them.
+    return read(content if isinstance(content, bytes) else content.item())
 
 
 def read(encoded):

@@ -6,7 +6,7 @@ import tensorflow as tf
 from sagan_tf import losses
 from sagan_tf.config import DEFAULTS
 from sagan_tf.errors import ConfigError, first_line
-from sagan_tf.keras_compat import tf_variable
+from sagan_tf.keras_compat import check_dtype_conversion, tf_variable
 from sagan_tf.layers.spectral_norm import singular_vectors
 from sagan_tf.models.fitting import CheckedFit
 from sagan_tf.models.optimizers import paper_adam
@@ -38,7 +38,9 @@ class AdversarialModel(CheckedFit):
         Raises:
             ConfigError: there is no loss of that name, one optimizer is given for both, or an
                 optimizer scales its loss.
+            StackError: TensorFlow converts dtypes in a way that Keras cannot train with.
         """
+        check_dtype_conversion()
         if "optimizer" in kwargs:
             wanted = "left out: there are generator_optimizer and discriminator_optimizer"
             raise ConfigError("optimizer", kwargs["optimizer"], wanted)
