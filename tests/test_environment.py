@@ -97,7 +97,10 @@ print("trained" if float(metrics["discriminator_loss"]) > 0 else metrics)
 
 
 def test_numpy_behaviour_of_tensorflow_works_or_is_one_line():
-    for mode, expected in (("legacy", "trained"), ("all", "pass dtype_conversion_mode='legacy' to")):
+    for mode, expected in (
+        ("legacy", "trained"),
+        ("all", "pass dtype_conversion_mode='legacy' to"),
+    ):
         found = python(NUMPY_BEHAVIOUR.format(mode=mode))
         assert found.returncode == 0, found.stderr
         assert expected in found.stdout and found.stdout.count("\n") == 1
