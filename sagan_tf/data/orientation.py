@@ -1,7 +1,7 @@
 """The orientation of photos: cameras store the pixels as the sensor lies, and say how to turn them.
 
-Pillow reads the metadata, so the orientation is that of its `ImageOps.exif_transpose`: the one of
-the EXIF block, and the one of XMP if EXIF has none.
+Pillow reads the metadata. So images are turned as its `ImageOps.exif_transpose` turns them: by the
+orientation in the EXIF block, or by the one in XMP if EXIF has none.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from sagan_tf.data import preprocessing
 UPRIGHT = 1
 # By the first bytes. `PIL.Image.open` would also refuse very large images.
 _READERS = {b"\xff\xd8\xff": JpegImageFile, b"\x89PN": PngImageFile, b"RIFF": WebPImageFile}
-# A file without one of these texts has no orientation, and Pillow need not open it.
-_METADATA = "Exif|eXIf|EXIF|Raw profile type exif|tiff:Orientation|com\\.adobe\\.xmp"
+# Metadata of a PNG may come after its pixels, which Pillow must then decode too. A PNG without one
+# of these texts has none.
+_PNG_METADATA = (b"eXIf", b"Raw profile type exif", b"com.adobe.xmp")
 _DAMAGED = (OSError, ValueError, SyntaxError, KeyError, TypeError, struct.error)
 
 
@@ -34,14 +35,9 @@ def turn_upright(image, encoded):
         encoded: string scalar, the contents of the file.
     """
     encoded = tf.convert_to_tensor(encoded)  # NumPy would cut off zeros at the end of bytes
-
-    def turned():
-        value = tf.numpy_function(_read_of_tensor, [encoded], tf.int32, stateful=False)
-        return preprocessing.orient(image, tf.ensure_shape(value, ()))
-
-    # `\C` is any byte.
-    has_metadata = tf.strings.regex_full_match(encoded, f"\\C*(?:{_METADATA})\\C*")
-    return tf.cond(has_metadata, turned, lambda: image)
+    value = tf.numpy_function(_read_of_tensor, [encoded], tf.int32, stateful=False)
+    value = tf.ensure_shape(value, ())
+    return tf.cond(value == UPRIGHT, lambda: image, lambda: preprocessing.orient(image, value))
 
 
 def _read_of_tensor(content):
@@ -63,8 +59,8 @@ def read(encoded):
         if encoded.startswith(magic):
             try:
                 with reader(io.BytesIO(encoded)) as image:
-                    if reader is PngImageFile:
-                        image.load()  # its metadata may come after the pixels
+                    if reader is PngImageFile and any(text in encoded for text in _PNG_METADATA):
+                        image.load()
                     value = image.getexif().get(ExifTags.Base.Orientation, UPRIGHT)
             except _DAMAGED:
                 value = UPRIGHT

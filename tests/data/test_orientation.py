@@ -12,9 +12,8 @@ from sagan_tf.data import decoding, orientation
 from tests.data.pictures import encode, photo
 
 PICTURE = photo(16, 16)
-LOSSLESS = {"PNG": {}, "WEBP": {"lossless": True}}
 SHORT, LONG, ASCII = 3, 4, 2
-MAKER, ORIENTATION, EXIF_POINTER = 0x010F, 0x0112, 0x8769
+MAKER, ORIENTATION = 0x010F, 0x0112
 
 
 def tiff(*directories, order="<"):
