@@ -58,7 +58,7 @@ def hold(path):
 
     def check():
         text = _read(lock)
-        if text is not None and not _is_ours(lock, owner):
+        if text is not None and _parse(text).get("id") != owner["id"]:
             raise _in_use(path, text)
 
     stop = threading.Event()

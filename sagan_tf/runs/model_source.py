@@ -47,15 +47,15 @@ def find(model_or_run_dir, checkpoint):
             return model_or_run_dir
         return _of_model(model_or_run_dir)
     run = run_directory.load(model_or_run_dir)
-    if checkpoint == "best":
-        if best.read(run.path) is None:
-            raise ExportError(
-                f"checkpoint='best': none of the checkpoints in run_dir={run.path} has been "
-                "scored; score them with train/evaluate.py, or choose 'latest' or a step"
-            )
-        model = checkpoints.load(os.path.join(run.path, best.DIRECTORY))
-    else:
-        model = checkpoints.load(run.path, _step(checkpoint))
+    if checkpoint != "best":
+        return _of_model(checkpoints.load(run.path, _step(checkpoint)))
+    if best.read(run.path) is None:
+        raise ExportError(
+            f"checkpoint='best': none of the checkpoints in run_dir={run.path} has been "
+            "scored; score them with train/evaluate.py, or choose 'latest' or a step"
+        )
+    model = checkpoints.load(os.path.join(run.path, best.DIRECTORY))
+    # The scores are in the directory of the run, above that of the best checkpoint.
     found = scores.of_step(run.join(scores.FILE_NAME), int(model.step.numpy()))
     return ModelSource(model, dataclasses.asdict(run.config), found)
 

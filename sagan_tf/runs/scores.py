@@ -89,4 +89,4 @@ def read(path):
 
 def of_step(path, step):
     """Returns a tuple of the records in a file of scores that are of one step."""
-    return tuple(record for record in read(path) if record.get("step") == step)
+    return tuple(record for record in read(path) if record["step"] == step)

@@ -43,8 +43,8 @@ def stop_request():
     Yields:
         A `StopRequest`, which the body asks between two steps.
     """
-    request = StopRequest(bool(that_stop()))
-    usual = {}
+    numbers = that_stop()
+    request, usual = StopRequest(bool(numbers)), {}
 
     def note(number, _):
         request.signal_name = signal.Signals(number).name
@@ -55,7 +55,7 @@ def stop_request():
             # None is a handler that was not set from Python and cannot be put back.
             signal.signal(number, handler or signal.SIG_DFL)
 
-    for number in that_stop():
+    for number in numbers:
         usual[number] = signal.signal(number, note)
     try:
         yield request
